@@ -1,0 +1,44 @@
+"""One way to open DuckDB: bounded memory, no extension downloads, UTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+
+
+def connect(settings: Settings, database: Path | None = None, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection under Rocade's limits; the caller closes it.
+
+    Args:
+        settings: memory, threads and where to spill.
+        database: a file, or in memory when absent.
+        read_only: open the file without the writer's lock.
+    """
+    settings.staging.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of its spill path only
+    con = duckdb.connect(
+        str(database) if database else ":memory:",
+        read_only=read_only,
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": settings.duckdb_memory,
+            "temp_directory": str(settings.staging / "duckdb-spill"),
+        },
+    )
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")
+    if settings.duckdb_threads:
+        con.execute(f"SET threads = {settings.duckdb_threads}")
+    return con
+
+
+def one_row(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    """The single row of an aggregate, fetched to its end: DuckDB holds a connection until a result is exhausted."""
+    (row,) = con.execute(query, values).fetchall()
+    return tuple(row)

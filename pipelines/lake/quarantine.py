@@ -1,0 +1,71 @@
+"""What waits in quarantine, from files and from cars, counted and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.lake.duck import connect
+from pipelines.lake.store import Lake
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+#: The two quarantines: rows of files, readings and messages of cars.
+FILES, MESSAGES = "quarantine.rows", "quarantine.messages"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """How many rows of a table wait for one reason, and one of them."""
+
+    table: str
+    reason: str
+    rows: int
+    example: str
+
+
+def reasons(settings: Settings, reason: str | None = None) -> list[Reason]:
+    """Reasons with their row counts, most frequent first; only ``reason`` when given."""
+    found = _query(
+        settings,
+        """
+        SELECT table_name, reason, count(*), any_value(place || coalesce(', value ' || value, '') || ': ' || detail)
+        FROM waiting WHERE $reason IS NULL OR reason = $reason GROUP BY ALL ORDER BY 3 DESC, 1, 2""",
+        {"reason": reason},
+    )
+    return [Reason(*row) for row in found]
+
+
+def rejected_rows(settings: Settings, reason: str | None, limit: int) -> list[dict[str, Any]]:
+    """At most ``limit`` rejected rows: table, reason, place, column, value, detail, and the row as it was."""
+    names = ("table", "reason", "place", "column", "value", "detail", "row")
+    found = _query(
+        settings,
+        "SELECT table_name, reason, place, column_name, value, detail, row FROM waiting "
+        "WHERE $reason IS NULL OR reason = $reason ORDER BY table_name, place_group, line LIMIT $limit",
+        {"reason": reason, "limit": limit},
+    )
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _query(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    lake = Lake(settings.lake)
+    parts = []
+    if lake.exists(FILES):
+        parts.append(
+            "SELECT 'core.' || table_name AS table_name, reason, source_name || ', line ' || source_line AS place, "
+            "source_name AS place_group, source_line AS line, "
+            f"column_name, value, detail, row FROM {lake.relation_sql(FILES)}"
+        )
+    if lake.exists(MESSAGES):
+        parts.append(
+            "SELECT 'core.readings', reason, "
+            "coalesce('car ' || left(vehicle, 8) || '…', 'unknown car') || coalesce(', batch ' || seq, ''), "
+            "vehicle, seq, "
+            f"signal, coalesce(text, value::VARCHAR), detail, NULL FROM {lake.relation_sql(MESSAGES)}"
+        )
+    if not parts:
+        return []
+    with connect(settings) as con:
+        return con.execute(f"WITH waiting AS ({' UNION ALL '.join(parts)}) {sql}", parameters).fetchall()

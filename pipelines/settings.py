@@ -1,0 +1,134 @@
+"""Where Rocade keeps its state and whom it talks to.
+
+Settings come from the environment (``ROCADE_…``) or from ``rocade.toml`` in the working directory, in that order.
+Nothing else in the package reads the environment.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pipelines.errors import SettingsError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """All settings, each with its unit; see docs/reference/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="ROCADE_", toml_file="rocade.toml", extra="forbid", frozen=True)
+
+    home: Path = Field(Path("rocade-data"), description="folder that holds all state")
+    datagouv_url: str = Field("https://www.data.gouv.fr", description="base address of the data.gouv.fr API")
+    http_timeout_s: float = Field(30, gt=0, description="seconds without a byte before a request is given up")
+    http_retries: int = Field(5, ge=0, description="tries after the first on 429, 5xx and cut connections")
+    http_backoff_s: float = Field(1, ge=0, description="first pause between tries, doubled each time")
+    mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts://, user:password@ allowed")
+    mqtt_ca: Path | None = Field(None, description="CA certificate file for mqtts://")
+    mqtt_cert: Path | None = Field(None, description="client certificate file for mqtts://")
+    mqtt_key: Path | None = Field(None, description="client key file for mqtts://")
+    collector_name: str = Field("collector-1", description="fixed MQTT client id of the collector on this machine")
+    receive_maximum: int = Field(20_000, ge=2, le=65_535, description="QoS 1 messages in flight from the broker")
+    batch_messages: int = Field(5_000, ge=1, description="messages made durable together, at most")
+    batch_seconds: float = Field(0.5, gt=0, description="seconds a message waits for company, at most")
+    land_seconds: float = Field(5, gt=0, description="seconds between two commits of readings to the lake")
+    session_expiry_s: int = Field(7 * 86_400, gt=0, description="seconds the broker keeps messages for us")
+    oldest_reading: datetime = Field(
+        datetime(2010, 1, 1, tzinfo=UTC), description="device clocks before this are faulty"
+    )
+    clock_ahead_s: float = Field(86_400, ge=0, description="seconds a device clock may run ahead of ours")
+    duckdb_memory: str = Field("1GB", description="DuckDB's memory limit in one process")
+    duckdb_threads: int | None = Field(None, ge=1, description="DuckDB's threads; all cores when unset")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then rocade.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @cached_property
+    def root(self) -> Path:
+        """``home`` as an absolute path."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def lake(self) -> Path:
+        """Delta tables, one folder each: ``lake/LAYER/TABLE``."""
+        return self.root / "lake"
+
+    @property
+    def raw(self) -> Path:
+        """Fetched bytes, content-addressed."""
+        return self.root / "raw"
+
+    @property
+    def staging(self) -> Path:
+        """Files that are written and not yet published; safe to delete while nothing runs."""
+        return self.root / "staging"
+
+    @property
+    def journal(self) -> Path:
+        """Readings that are durable and not yet in the lake, a folder a collector."""
+        return self.root / "journal"
+
+    @property
+    def keys(self) -> Path:
+        """Pseudonym keys, a file a month; readable by the owner alone."""
+        return self.root / "keys"
+
+    @property
+    def reports(self) -> Path:
+        """Verdicts of the quality gate."""
+        return self.root / "reports"
+
+    @property
+    def public_db(self) -> Path:
+        """The DuckDB file that can be given away whole."""
+        return self.root / "public.duckdb"
+
+    @property
+    def personal_db(self) -> Path:
+        """The DuckDB file with small data: one driver, one car."""
+        return self.root / "personal.duckdb"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force, with ``overrides`` on top.
+
+    Raises:
+        SettingsError: a value does not parse or a name is unknown.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{name} = {first.get('input')!r}: {first['msg']}",
+            where=f"setting ROCADE_{name.upper()} (or {name} in rocade.toml)",
+            fix="`rocade doctor` lists every setting with its value in force",
+        ) from error
+
+
+def data_folder(name: str) -> Path:
+    """``schemas``, ``sql`` or ``dags``: beside the package in a checkout, inside it in a wheel.
+
+    Raises:
+        SettingsError: the installation is incomplete.
+    """
+    for place in (_PACKAGE / name, _PACKAGE.parent / name):
+        if place.is_dir():
+            return place
+    raise SettingsError(f"the folder {name}/ is missing from this installation", where=str(_PACKAGE), fix="reinstall")
