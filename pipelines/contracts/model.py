@@ -1,0 +1,206 @@
+"""The shape of a contract file, in the vocabulary of Table Schema with what Rocade adds.
+
+Table Schema gives fields, types, constraints and keys; ours are the data.gouv.fr id, the layouts (which publisher's
+columns a vintage has), how a cell is cast, null tokens, code lists and tolerances.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import Field as Attribute
+
+FieldType = Literal["string", "integer", "number", "date", "time", "boolean", "code"]
+
+_ARROW = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "date": pa.date32(),
+    "time": pa.string(),  # Delta has no time type: HH:MM text
+    "boolean": pa.bool_(),
+}
+#: Where each row came from, in every core table made from a file; the resource is the table's partition.
+PROVENANCE = pa.schema(
+    [
+        pa.field("source_sha256", pa.string()),
+        pa.field("source_line", pa.int64()),
+        pa.field("source_resource", pa.string()),
+    ]
+)
+
+
+class _Strict(BaseModel):
+    # YAML reads a code such as 07 or 1 as a number; here they are texts.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Constraints(_Strict):
+    """Table Schema constraints that reject a row."""
+
+    required: bool = False
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Soft(_Strict):
+    """What the gate expects of most rows of a column, without rejecting the others."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    mostly: float = Attribute(0.99, gt=0, le=1)
+
+
+class Field(_Strict):
+    """One column of a core table.
+
+    Attributes:
+        source: the publisher's column, or several: alternatives when ``cast`` takes one, parts when it takes more.
+        cast: a name from ``contracts.casts``; the field's type when absent.
+        by_layout: another ``source`` or ``cast`` in some layouts.
+        codes: name of the code list; the field then gives two columns, ``NAME_code`` and ``NAME``.
+        null_tokens: texts that mean "unknown" in this column, beside the contract's own.
+    """
+
+    name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
+    type: FieldType
+    title: str = ""
+    unit: str | None = None
+    source: tuple[str, ...] = Attribute(alias="from")
+    cast: str | None = None
+    by_layout: dict[str, dict[str, Any]] = Attribute(default_factory=dict)
+    codes: str | None = None
+    null_tokens: tuple[str, ...] = ()
+    constraints: Constraints = Constraints()
+    expect: Soft | None = None
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _codes_have_a_list(self) -> Field:
+        if (self.type == "code") != (self.codes is not None):
+            raise ValueError(f"field {self.name}: type `code` and a `codes` list go together")
+        return self
+
+    def columns(self) -> list[pa.Field]:
+        """The Arrow columns that this field gives."""
+        nullable = not self.constraints.required
+        if self.type == "code":
+            return [pa.field(f"{self.name}_code", pa.string(), nullable), pa.field(self.name, pa.string())]
+        return [pa.field(self.name, _ARROW[self.type], nullable)]
+
+    @property
+    def value_column(self) -> str:
+        """The column that holds what the publisher wrote: the code where there is one."""
+        return f"{self.name}_code" if self.type == "code" else self.name
+
+
+class ForeignKey(_Strict):
+    """Rows of this table point at a row of another; judged for vintages that the other table holds."""
+
+    fields: tuple[str, ...]
+    table: str
+    tolerance: float = Attribute(0.01, ge=0, le=1)
+
+
+class Layout(_Strict):
+    """The columns of the publisher's files over some vintages, in their order."""
+
+    name: str
+    header: tuple[str, ...]
+
+
+class Table(_Strict):
+    """One core table of a dataset."""
+
+    name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    resources: str
+    layouts: tuple[Layout, ...]
+    fields: tuple[Field, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    tolerance: float = Attribute(0.01, ge=0, le=1, description="share of rows that may be rejected")
+
+    @field_validator("resources")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        re.compile(value)
+        return value
+
+    @property
+    def qualified_name(self) -> str:
+        """The table's name in the lake."""
+        return f"core.{self.name}"
+
+    def arrow_schema(self) -> pa.Schema:
+        """The whole Arrow schema: fields, then provenance."""
+        return pa.schema([column for field in self.fields for column in field.columns()] + list(PROVENANCE))
+
+    def names_resource(self, title: str) -> re.Match[str] | None:
+        """Whether a resource's title says that it belongs to this table; group ``vintage`` is its year, if any."""
+        return re.search(self.resources, title, re.IGNORECASE)
+
+
+class Vintages(_Strict):
+    """The published years that the contract knows, and the field that holds a row's year."""
+
+    first: int
+    last: int
+    field: str = "vintage"
+
+    def __contains__(self, year: object) -> bool:
+        return isinstance(year, int) and self.first <= year <= self.last
+
+
+class Contract(_Strict):
+    """A dataset of data.gouv.fr and the core tables made from it."""
+
+    name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    datagouv: str
+    homepage: str
+    publisher: str
+    licence: str
+    frequency: str
+    schedule: str
+    vintages: Vintages | None = None
+    null_tokens: tuple[str, ...] = ("",)
+    code_lists: dict[str, dict[str, str]] = Attribute(default_factory=dict)
+    tables: tuple[Table, ...]
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Contract:
+        tables = {table.name: table for table in self.tables}
+        for table in self.tables:
+            known = {column.name for column in table.arrow_schema()}
+            for field in table.fields:
+                if field.codes is not None and field.codes not in self.code_lists:
+                    raise ValueError(f"{table.name}.{field.name}: there is no code list {field.codes!r}")
+                for layout in field.by_layout:
+                    if layout not in {each.name for each in table.layouts}:
+                        raise ValueError(f"{table.name}.{field.name}: there is no layout {layout!r}")
+            if lost := set(table.primary_key) - known:
+                raise ValueError(f"{table.name}: key columns {sorted(lost)} are not fields")
+            for key in table.foreign_keys:
+                if key.table not in tables or set(key.fields) - known:
+                    raise ValueError(f"{table.name}: foreign key to {key.table} names an unknown table or field")
+        return self
+
+    def table(self, name: str) -> Table:
+        """The table called ``name``."""
+        return next(table for table in self.tables if table.name == name)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change when the contract does: rows cast by another contract are cast again."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
