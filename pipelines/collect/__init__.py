@@ -1,0 +1,27 @@
+"""Collect: from MQTT to ``core.readings``, each reading once, none without consent.
+
+Belongs here: the session with the broker, wire formats, the journal, landing in the lake, compaction of what has
+landed. Does not: consents and pseudonyms themselves (privacy), samples and trips (tables).
+
+The flow::
+
+    broker -> session -> intake -> journal -> landing -> core.readings, quarantine.messages
+              (thread)   consent   fsync,     (thread)
+                         names     then ack
+                         checks
+"""
+
+from pipelines.collect.collector import Collector, CollectReport, Until, collect
+from pipelines.collect.compaction import CompactReport, compact_readings
+from pipelines.collect.landing import LandReport, land_pending
+
+__all__ = [
+    "CollectReport",
+    "Collector",
+    "CompactReport",
+    "LandReport",
+    "Until",
+    "collect",
+    "compact_readings",
+    "land_pending",
+]
