@@ -1,0 +1,1 @@
+"""Speed over time: what a simulated car drives."""
