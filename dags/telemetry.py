@@ -1,0 +1,60 @@
+"""Telemetry by the hour: land what dead collectors left, compact and judge the days that are over.
+
+The collector is a process of its own and needs no DAG; this one keeps what it wrote in order.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+READINGS = Asset(name="core.readings", uri="rocade://core.readings")
+
+
+@dag(
+    description="Land, compact and judge the readings of closed days",
+    schedule="7 * * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=2)},
+    tags=["rocade", "telemetry"],
+)
+def telemetry() -> None:
+    """Land, then compact, then judge, then announce."""
+
+    @task
+    def land() -> dict[str, Any]:
+        from pipelines.scheduled import land_readings
+
+        return land_readings()
+
+    @task
+    def compact() -> dict[str, Any]:
+        from pipelines.scheduled import compact_closed_days
+
+        return compact_closed_days()
+
+    @task
+    def judge() -> list[str]:
+        from pipelines.scheduled import judge_closed_days
+
+        return judge_closed_days()
+
+    @task(outlets=[READINGS])
+    def announce(asset_state_store: Any = None) -> None:
+        from pipelines.scheduled import readings_version
+
+        version, state = readings_version(), asset_state_store[READINGS]
+        if version == state.get("announced_version"):
+            raise AirflowSkipException("nothing new")
+        state.set("announced_version", version)
+
+    land() >> compact() >> judge() >> announce()
+
+
+telemetry()

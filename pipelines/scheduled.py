@@ -1,0 +1,124 @@
+"""What Airflow's tasks call: each a stage with settings from the environment, progress to the log, JSON back.
+
+Belongs here: turning outcomes into return values and exceptions that Airflow understands. Does not import Airflow, so that
+the same functions run anywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import FetchError, QualityError
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.progress import Step
+
+_log = logging.getLogger("rocade")
+
+
+class _LogProgress:
+    """Progress as log lines, at the end of each step."""
+
+    @contextmanager
+    def step(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:  # noqa: ARG002 - Progress
+        from pipelines.progress import Silent
+
+        with Silent().step(name) as step:
+            yield step
+        _log.info("%s: done", name)
+
+    def note(self, text: str) -> None:
+        _log.info("%s", text)
+
+
+def planned_vintages(dataset: str, since: int | None = None) -> list[int | None]:
+    """The years that the catalogue lists for ``dataset``, oldest first; ``[None]`` for a dataset without years.
+
+    Args:
+        dataset: a contract's name.
+        since: leave out the years before this one.
+
+    Raises:
+        CatalogError: data.gouv.fr did not answer as promised.
+    """
+    from pipelines.contracts import load_contract
+    from pipelines.ingest import plan
+
+    found = {each.vintage for each in plan(load_contract(dataset), load_settings())}
+    if found == {None}:
+        return [None]
+    return [*sorted(year for year in found if year is not None and (since is None or year >= since))]
+
+
+def ingest_vintage(dataset: str, vintage: int | None) -> dict[str, Any]:
+    """Ingest what the catalogue lists for one year (or all of it), and count what became of it.
+
+    Raises:
+        FetchError: resources could not be fetched, and nothing else went wrong.
+        QualityError: a resource was refused; the others were ingested all the same.
+    """
+    from pipelines.ingest import ingest
+
+    outcomes = ingest(dataset, load_settings(), _LogProgress(), vintages=None if vintage is None else [vintage])
+    for outcome in outcomes:
+        _log.info("%s: %s, %s rows, quarantined %s", outcome.name, outcome.status, outcome.rows, outcome.quarantined)
+    if bad := [outcome for outcome in outcomes if outcome.exit_code]:
+        # Worth another try only when every failure is the network's.
+        network = all(outcome.exit_code == FetchError.exit_code for outcome in bad)
+        kind = FetchError if network else QualityError
+        raise kind("; ".join(outcome.message or outcome.status for outcome in bad), where=f"{dataset} {vintage or ''}")
+    return {
+        "vintage": vintage,
+        "published": sum(outcome.status == "published" for outcome in outcomes),
+        "unchanged": sum(outcome.status == "unchanged" for outcome in outcomes),
+    }
+
+
+def land_readings() -> dict[str, Any]:
+    """Land what collectors that no longer run have left in their journals."""
+    from pipelines.collect import land_pending
+
+    report = land_pending(load_settings())
+    return {"readings": report.readings, "segments": report.segments}
+
+
+def compact_closed_days() -> dict[str, Any]:
+    """One file a day for the days that are over."""
+    from pipelines.collect import compact_readings
+
+    report = compact_readings(load_settings())
+    return {"days": [str(day) for day in report.days], "rows": report.rows, "duplicates": report.duplicates}
+
+
+def judge_closed_days() -> list[str]:
+    """Judge the readings of days that are over.
+
+    Raises:
+        QualityError: a day does not meet an expectation.
+    """
+    from pipelines.quality.readings import judge_readings
+
+    verdicts = judge_readings(load_settings())
+    for verdict in verdicts:
+        verdict.require(verdict.table)
+    return [f"{verdict.table}: {verdict.rows} rows, {verdict.summary()}" for verdict in verdicts]
+
+
+def readings_version() -> int | None:
+    """The newest version of ``core.readings``, None before the first."""
+    from pipelines.lake import Lake
+
+    return Lake(load_settings().lake).version("core.readings")
+
+
+def build_tables() -> dict[str, str]:
+    """Build the tables whose inputs changed; their state by name."""
+    from pipelines.tables import build
+
+    report = build(load_settings(), progress=_LogProgress())
+    return {table.name: table.status for table in report.tables}

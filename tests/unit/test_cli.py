@@ -1,0 +1,149 @@
+"""The command line: answers at once, exit codes, errors in three lines, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import __version__, cli
+
+HEADER = "Num_Acc;jour;mois;an;hrmn;lum;dep;com;agg;int;atm;col;adr;lat;long"
+ROW = '201900000001;20;9;2019;12:25;1;13;13063;2;2;1;3;RUE;"43,59";"5,00"'
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROCADE_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def rocade(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['rocade', '--help']\n"
+        "from pipelines.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pyarrow', 'duckdb', 'deltalake', 'pandas', 'great_expectations', 'pydantic', 'requests', 'paho', 'airflow'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+
+
+def test_every_command_has_help_and_stands_in_the_reference() -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/cli.md").read_text(encoding="utf-8")
+    for command in cli.app.registered_commands:
+        name = command.callback.__name__ if command.callback else ""
+        assert command.callback is not None
+        assert command.callback.__doc__, name
+        assert f"## rocade {name}\n" in reference, name
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(cli.app, ["--version"]).output.strip() == f"rocade {__version__}"
+
+
+def test_ingest_publishes_then_says_nothing_new(home: Path) -> None:
+    (home / "caract-2019.csv").write_text(f"{HEADER}\n{ROW}\n", encoding="utf-8")
+    first = rocade("ingest", "accidents", "-r", "caract-2019.csv", "--json")
+    assert first.returncode == 0, first.stderr
+    (outcome,) = json.loads(first.stdout)
+    assert (outcome["status"], outcome["table"], outcome["published"]) == ("published", "core.accidents", 1)
+    again = rocade("ingest", "accidents", "-r", "caract-2019.csv")
+    assert again.returncode == 0
+    assert "nothing new" in again.stdout
+    answer = rocade("sql", "SELECT accident_id, department FROM core.accidents", "--format", "csv")
+    assert answer.stdout == "accident_id,department\n201900000001,13\n"
+    history = json.loads(rocade("history", "core.accidents", "--json").stdout)
+    assert history[0]["resource"] == "caract-2019.csv"
+
+
+def test_a_refused_file_exits_with_5_and_waits_in_quarantine(home: Path) -> None:
+    (home / "caract-2019.csv").write_text(f"{HEADER}\n{ROW.replace(';9;', ';13;', 1)}\n", encoding="utf-8")
+    done = rocade("ingest", "accidents", "-r", "caract-2019.csv")
+    assert done.returncode == 5
+    assert "line 2, column an, mois, jour, value '2019 / 13 / 20'" in done.stdout
+    (reason,) = json.loads(rocade("quarantine", "--json").stdout)
+    assert (reason["table"], reason["reason"], reason["rows"]) == ("core.accidents", "does_not_cast", 1)
+
+
+def test_strict_makes_tolerated_rejects_tell(home: Path) -> None:
+    rows = [ROW.replace("00000001", f"{number:08}", 1) for number in range(200)]
+    bad = ROW.replace("00000001", "00000999", 1).replace(";9;", ";13;", 1)
+    (home / "caract-2019.csv").write_text("\n".join([HEADER, *rows, bad]) + "\n", encoding="utf-8")
+    assert rocade("ingest", "accidents", "-r", "caract-2019.csv", "--strict").returncode == 3
+    assert rocade("ingest", "accidents", "-r", "caract-2019.csv").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["ingest", "nothing"], 2, "no contract 'nothing'"),
+        (["ingest", "accidents", "-r", "absent.csv"], 4, "absent.csv"),
+        (["history", "core.nothing"], 1, "no table core.nothing"),
+        (["history", "nothing"], 1, "not a table name"),
+        (["sql", "SELEKT 1"], 1, "SELEKT"),
+        (["sql", "SELECT * FROM core.nothing"], 1, "core.nothing"),
+        (["build", "big.nothing"], 1, "big.nothing"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_errors_say_what_and_exit_with_their_code(arguments: list[str], code: int, says: str) -> None:
+    done = rocade(*arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_errors_are_json_for_scripts() -> None:
+    done = rocade("ingest", "nothing", "--json")
+    assert json.loads(done.stdout)["error"]["what"] == "there is no contract 'nothing'"
+
+
+def test_a_wrong_setting_names_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROCADE_HTTP_RETRIES", "many")
+    done = rocade("tables")
+    assert done.returncode == 2
+    assert "ROCADE_HTTP_RETRIES" in done.stderr
+    monkeypatch.delenv("ROCADE_HTTP_RETRIES")
+    (home / "rocade.toml").write_text('colour = "red"\n', encoding="utf-8")
+    done = rocade("tables")
+    assert done.returncode == 2
+    assert "colour" in done.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_home_is_no_error() -> None:
+    assert "no table yet" in rocade("tables").stdout
+    assert "quarantine is empty" in rocade("quarantine").stdout
+    assert json.loads(rocade("tables", "--json").stdout) == []
+    assert rocade("doctor").returncode == 0
+
+
+@pytest.mark.usefixtures("home")
+def test_sql_formats_and_standard_input() -> None:
+    query = "SELECT 1 AS a, 'é' AS b, NULL AS c"
+    assert rocade("sql", query, "--format", "csv").stdout == "a,b,c\n1,é,\n"
+    assert json.loads(rocade("sql", query, "--format", "json").stdout) == [{"a": 1, "b": "é", "c": None}]
+    assert "NULL" in rocade("sql", query).stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "sql", "-", "-f", "csv"],
+        input=query,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("a,b,c\n")
