@@ -23,8 +23,8 @@ check: $(VENV)/.dev ## lint, format check and types
 faults: $(VENV)/.dev ## the long fault runs (kill -9, cut connections), about ten minutes
 	@$(BIN)/python -m pytest -m faults --timeout 1800
 
-bench: $(VENV)/.dev ## benchmarks, side by side with peers; rows are added to benchmarks/history.csv
-	@for each in benchmarks/bench_*.py; do $(BIN)/python $$each || exit 1; done
+bench: $(VENV)/.dev ## benchmarks, beside peers, rows added to benchmarks/history.csv; BENCH_FLAGS=--short for a try
+	@for each in benchmarks/bench_*.py; do $(BIN)/python $$each $(BENCH_FLAGS) || exit 1; done
 
 lock: $(VENV)/.dev ## resolve the requirements anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade \

@@ -53,19 +53,29 @@ class Silent:
 
 
 class Lines:
-    """A line when a step ends, and one every five seconds while it runs: logs and pipes."""
+    """A line when a step ends, and one every five seconds while it runs: logs and pipes.
+
+    A step within another one that takes less than a second stays unsaid, so that eighty small files are not a page.
+    """
 
     every_s = 5.0
+    worth_a_line_s = 1.0
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
+        self._open = 0
 
     @contextmanager
     def step(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         """Prints how far ``name`` has come."""
         step = _LineStep(self, name, total, unit)
-        yield step
-        step.close()
+        self._open += 1
+        try:
+            yield step
+        finally:
+            self._open -= 1
+        if not self._open or step.seconds >= self.worth_a_line_s:
+            self.note(f"  {name}: {step.figures()} in {step.seconds:.1f} s")
 
     def note(self, text: str) -> None:
         """Prints ``text``."""
@@ -78,23 +88,23 @@ class _LineStep:
         self._done = 0.0
         self._start = self._last = time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
     def advance(self, amount: float = 1, total: float | None = None) -> None:
         self._done += amount
         self._total = total if total is not None else self._total
-        if time.monotonic() - self._last >= Lines.every_s:
+        if amount and time.monotonic() - self._last >= Lines.every_s:
             self._last = time.monotonic()
-            self._lines.note(f"  {self._name}: {self._figures()}")
+            self._lines.note(f"  {self._name}: {self.figures()}")
 
-    def close(self) -> None:
-        self._lines.note(f"  {self._name}: {self._figures()} in {time.monotonic() - self._start:.1f} s")
-
-    def _figures(self) -> str:
-        of = f" of {_amount(self._total, self._unit)}" if self._total and self._total > self._done else ""
-        return f"{_amount(self._done, self._unit)}{of}" if self._done or self._total else "done"
+    def figures(self) -> str:
+        return _of(self._done, self._total, self._unit) if self._done or self._total else "done"
 
 
 class Bars:
-    """A live bar a step on a terminal."""
+    """A live bar for each step under way on a terminal; a step that ended within another one leaves the screen."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -126,13 +136,12 @@ class Bars:
         finally:
             self._open -= 1
             if not self._open:
-                self._rich.stop()
-                for done in list(self._rich.task_ids):
-                    self._rich.remove_task(done)
+                self._rich.stop()  # the outermost bar stays on the screen as it ended
+            self._rich.remove_task(task)
 
     def note(self, text: str) -> None:
         """Prints ``text`` above the bars."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
 
 class _BarStep:
@@ -142,11 +151,17 @@ class _BarStep:
     def advance(self, amount: float = 1, total: float | None = None) -> None:
         self._done += amount
         self._total = total if total is not None else self._total
-        figures = _amount(self._done, self._unit)
+        figures = _of(self._done, self._total, self._unit)
         self._rich.update(self._task, completed=self._done, total=self._total, figures=figures)
 
     def close(self) -> None:
         self._rich.update(self._task, total=self._done or 1, completed=self._done or 1)
+
+
+def _of(done: float, total: float | None, unit: str) -> str:
+    if not total or total <= done:
+        return _amount(done, unit)
+    return f"{_amount(done, unit if unit == 'B' else '')} of {_amount(total, unit)}"
 
 
 def _amount(value: float, unit: str) -> str:
