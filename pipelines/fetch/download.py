@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 CHUNK = 1 << 16
+#: A try is worth its while when it brings this many bytes, or this share of a smaller file: a server that gives a few
+#: bytes a try would otherwise be asked for ever.
+_WORTH_BYTES, _WORTH_SHARE = 1 << 20, 0.05
 
 _SETTLED_S = 60  # a file that changed less than a minute before it was sent may change again within its second
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -85,7 +88,7 @@ def download(
         except web.PassingError as error:
             kind = CorruptDownload if one.was_cut else FetchError
             raise kind(
-                f"{error.what}; given up after {settings.http_retries} tries more that brought nothing new",
+                f"{error.what}; given up after {settings.http_retries} tries more that brought next to nothing",
                 where=url,
                 fix="run the command again later: it goes on from what was brought",
             ) from error
@@ -195,7 +198,10 @@ class _Download:
 
     def _cut(self, size: int, total: int | None) -> web.PassingError:
         self.was_cut = True
-        progressed, self._furthest = size > self._furthest, max(size, self._furthest)
+        worth = _WORTH_BYTES if total is None else min(_WORTH_BYTES, total * _WORTH_SHARE)
+        progressed = size - self._furthest >= worth
+        if progressed:
+            self._furthest = size
         promised = "an unstated number of" if total is None else total
         return web.PassingError(f"the connection ended after {size} of {promised} bytes", progressed=progressed)
 

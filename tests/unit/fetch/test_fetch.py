@@ -220,6 +220,13 @@ def test_cuts_without_progress_end_soon_and_are_resumed_by_the_next_run(site: Si
     assert site.asked("range")[-1] == "bytes=5000-"
 
 
+def test_a_few_bytes_a_try_are_no_progress(site: Site, settings: Settings) -> None:
+    site.faults += [cut(10)] * 50
+    with pytest.raises(CorruptDownload, match="2 tries more"):
+        got(site.file_url, settings)
+    assert len(site.asked("range")) == 3
+
+
 @pytest.mark.parametrize("ignore_if_range", [False, True])
 def test_changed_between_two_ranges_starts_over(site: Site, settings: Settings, *, ignore_if_range: bool) -> None:
     site.faults += [cut(100_000), first(lambda: swap(site), ignore_if_range=ignore_if_range)]
