@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import Asset, dag, task
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
+
+from pipelines.errors import QualityError
 
 READINGS = Asset(name="core.readings", uri="rocade://core.readings")
 
@@ -39,7 +41,8 @@ def telemetry() -> None:
 
         return compact_closed_days()
 
-    @task
+    # Judging the same readings again changes nothing; the next run does it.
+    @task(retry_policy=ExceptionRetryPolicy(rules=[RetryRule(exception=QualityError, action=RetryAction.FAIL)]))
     def judge() -> list[str]:
         from pipelines.scheduled import judge_closed_days
 
@@ -47,9 +50,9 @@ def telemetry() -> None:
 
     @task(outlets=[READINGS])
     def announce(asset_state_store: Any = None) -> None:
-        from pipelines.scheduled import readings_version
+        from pipelines.scheduled import table_version
 
-        version, state = readings_version(), asset_state_store[READINGS]
+        version, state = table_version(READINGS.name), asset_state_store[READINGS]
         if version == state.get("announced_version"):
             raise AirflowSkipException("nothing new")
         state.set("announced_version", version)

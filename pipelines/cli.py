@@ -68,6 +68,9 @@ def ingest(
     since: Annotated[int | None, typer.Option(help="Only vintages from this year on, from the catalogue.")] = None,
     *,
     strict: Annotated[bool, typer.Option(help="Exit with 3 when any row was rejected.")] = False,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Publish although a resource lost more than half of its rows.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Bring a dataset of data.gouv.fr into the lake: catalogue, fetch, conform, gate, publish.
@@ -81,7 +84,7 @@ def ingest(
     from pipelines.settings import load_settings
 
     vintages = range(since, datetime.now(UTC).year + 1) if since is not None else None
-    outcomes = run(dataset, load_settings(), _progress(json), resource, vintages=vintages)
+    outcomes = run(dataset, load_settings(), _progress(json), resource, vintages=vintages, accept_shrink=accept_shrink)
     show.ingest(outcomes, as_json=json)
     code = max((outcome.exit_code for outcome in outcomes), default=0)
     quarantined = any(outcome.quarantined for outcome in outcomes)

@@ -9,40 +9,32 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow.parquet as pq
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from pipelines.catalog import Catalog, Resource
 from pipelines.conform import Conformed, conform
 from pipelines.contracts import Contract, load_contract
-from pipelines.errors import LakeError, RocadeError
+from pipelines.errors import ConformError, LakeError, RocadeError
 from pipelines.fetch import Snapshot, fetch, remember
 from pipelines.lake import Lake, Provenance
+from pipelines.lake.quarantine import forget_older_rejects, keep_rejects
+from pipelines.plan import parents_first, plan, resource_and_name
 from pipelines.quality.gate import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from pipelines.plan import Source
     from pipelines.progress import Progress
     from pipelines.quality import Verdict
     from pipelines.settings import Settings
 
-QUARANTINE_TABLE = "quarantine.rows"
+#: Under this name each Parquet file says which bytes and which contract it was made from.
 _METADATA = b"rocade"
-
-Source = Resource | str
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A resource of the catalogue that a table of the contract names; ``rank`` is the table's place among them."""
-
-    resource: Resource
-    rank: int
-    vintage: int | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +67,16 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class _Desk:
+    """What is the same for all resources of a run."""
+
+    contract: Contract
+    settings: Settings
+    progress: Progress
+    accept_shrink: bool
+
+
+@dataclass(frozen=True)
 class _Published:
     """What the lake holds of a resource."""
 
@@ -84,31 +86,6 @@ class _Published:
     rows: int
 
 
-def plan(contract: Contract, settings: Settings, vintages: Collection[int] | None = None) -> list[Planned]:
-    """The resources of the contract's dataset that its tables name, parents before children, then by year.
-
-    Args:
-        contract: the dataset.
-        settings: where the catalogue is.
-        vintages: only these years; resources without a year in their title are then left out.
-
-    Raises:
-        CatalogError: data.gouv.fr did not answer as promised.
-    """
-    with Catalog(
-        settings.datagouv_url, settings.http_timeout_s, settings.http_retries, settings.http_backoff_s
-    ) as catalog:
-        resources = catalog.resources(contract.datagouv)
-    found = [
-        Planned(resource, rank, int(year) if (year := named.groupdict().get("vintage")) else None)
-        for rank, table in enumerate(contract.tables)
-        for resource in resources
-        if resource.type == "main" and (named := table.names_resource(resource.title)) is not None
-    ]
-    wanted = [each for each in found if vintages is None or each.vintage in vintages]
-    return sorted(wanted, key=lambda each: (each.rank, each.vintage or 0, each.resource.title))
-
-
 def ingest(
     dataset: str,
     settings: Settings,
@@ -116,41 +93,47 @@ def ingest(
     sources: Sequence[Source] | None = None,
     *,
     vintages: Collection[int] | None = None,
+    accept_shrink: bool = False,
 ) -> list[Outcome]:
     """Ingest ``sources``, or whatever the catalogue lists for ``dataset`` (and ``vintages``) when there are none.
 
     One bad resource does not stop the others: its outcome says what is wrong.
 
+    Args:
+        dataset: a contract's name.
+        settings: where everything is.
+        progress: counts resources, bytes and rows.
+        sources: resources of the catalogue, addresses or files.
+        vintages: only these years of the catalogue.
+        accept_shrink: publish a resource although it has far fewer rows than its last version.
+
     Raises:
-        RocadeError: nothing could be tried at all (no contract, no catalogue).
+        RocadeError: nothing could be tried at all (no contract, no catalogue, two files of one name).
     """
     contract = load_contract(dataset)
     if sources is not None:
-        chosen = _parents_first(contract, list(sources))
+        chosen = parents_first(contract, sources)
     else:
         chosen = [each.resource for each in plan(contract, settings, vintages)]
+    desk = _Desk(contract, settings, progress, accept_shrink)
     outcomes = []
     with progress.step(f"ingest {dataset}", total=len(chosen), unit="resources") as step:
         for source in chosen:
-            outcomes.append(attempt(contract, source, settings, progress))
+            started = time.monotonic()
+            try:
+                outcome = _ingest_one(desk, source)
+            except RocadeError as error:
+                resource, name = resource_and_name(source)
+                outcome = Outcome(resource, name, "failed", message=str(error), exit_code=error.exit_code)
+            outcomes.append(replace(outcome, seconds=time.monotonic() - started))
             step.advance()
     return outcomes
 
 
-def attempt(contract: Contract, source: Source, settings: Settings, progress: Progress) -> Outcome:
-    """``ingest_resource`` with its error as an outcome."""
-    started = time.monotonic()
-    try:
-        return ingest_resource(contract, source, settings, progress)
-    except RocadeError as error:
-        resource, name = _named(source)
-        return Outcome(
-            resource, name, "failed", message=str(error), exit_code=error.exit_code, seconds=time.monotonic() - started
-        )
-
-
-def ingest_resource(contract: Contract, source: Source, settings: Settings, progress: Progress) -> Outcome:
+def _ingest_one(desk: _Desk, source: Source) -> Outcome:
     """Bring one resource into the lake.
+
+    Stopped anywhere, it is done again from there by the next run: only ``remember``, at the end, says that nothing is left.
 
     Returns:
         An outcome ``published``, ``unchanged`` or ``refused`` (by the gate; its rejected rows wait in quarantine).
@@ -158,33 +141,40 @@ def ingest_resource(contract: Contract, source: Source, settings: Settings, prog
     Raises:
         FetchError: the bytes cannot be had.
         ConformError: the bytes are not a table of this contract.
+        LakeError: the commit failed.
     """
-    started = time.monotonic()
+    contract, settings = desk.contract, desk.settings
     settings.staging.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.root / f"ingest-{contract.name}.lock"):
-        snapshot = fetch(source, settings, progress)
+    with _alone(desk):
+        snapshot = fetch(source, settings, desk.progress)
         held = _published(contract, snapshot.resource, settings)
-        if held is not None and (held.sha256, held.contract) == (snapshot.sha256, contract.fingerprint):
-            remember(snapshot, settings)
-            return Outcome(
-                snapshot.resource,
-                snapshot.name,
-                "unchanged",
-                held.table,
-                published=held.rows,
-                seconds=time.monotonic() - started,
-            )
-        return _publish(contract, snapshot, held, settings, progress, started)
+        if held is None or (held.sha256, held.contract) != (snapshot.sha256, contract.fingerprint):
+            return _publish(desk, snapshot, held)
+        if not snapshot.unchanged:  # the last run was stopped after its commit
+            forget_older_rejects(settings, snapshot.resource, snapshot.sha256)
+        remember(snapshot, settings)
+        return Outcome(snapshot.resource, snapshot.name, "unchanged", held.table, published=held.rows)
 
 
-def _publish(
-    contract: Contract,
-    snapshot: Snapshot,
-    held: _Published | None,
-    settings: Settings,
-    progress: Progress,
-    started: float,
-) -> Outcome:
+@contextmanager
+def _alone(desk: _Desk) -> Iterator[None]:
+    """One process a dataset at a time: keys are judged against what the lake holds."""
+    lock = FileLock(desk.settings.root / f"ingest-{desk.contract.name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        desk.progress.note(
+            f"another process ingests {desk.contract.name}; waiting until it is through with its resource"
+        )
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _publish(desk: _Desk, snapshot: Snapshot, held: _Published | None) -> Outcome:
+    contract, settings = desk.contract, desk.settings
     provenance: dict[str, object] = {
         "url": snapshot.url,
         "sha256": snapshot.sha256,
@@ -200,18 +190,20 @@ def _publish(
             snapshot.path,
             contract,
             settings,
-            progress,
+            desk.progress,
             name=snapshot.name,
             resource=snapshot.resource,
             sha256=snapshot.sha256,
             target=staged,
             metadata={_METADATA.decode(): json.dumps(provenance)},
         )
-        verdict = judge(result, contract, settings, snapshot.resource)
+        _refuse_another_table(result, held, snapshot)
+        verdict = judge(result, contract, settings, snapshot.resource, accept_shrink=desk.accept_shrink)
         verdict.write(settings.reports / result.match.table.name / f"{snapshot.resource}-{snapshot.sha256[:12]}.json")
-        _quarantine(result, snapshot, settings, passed=verdict.passed)
+        # Before the commit, so that no row is ever in neither place; what the older versions left goes after it.
+        keep_rejects(settings, snapshot.resource, snapshot.sha256, result.rejected)
         if not verdict.passed:
-            return _refused(result, verdict, snapshot, held, started)
+            return _refused(result, verdict, snapshot, held)
         provenance |= {
             "encoding": result.sniffed.encoding,
             "separator": result.sniffed.separator,
@@ -223,6 +215,7 @@ def _publish(
         version = _commit(result, snapshot, provenance, settings)
     finally:
         staged.unlink(missing_ok=True)
+    forget_older_rejects(settings, snapshot.resource, snapshot.sha256)
     remember(snapshot, settings)
     return Outcome(
         snapshot.resource,
@@ -236,7 +229,6 @@ def _publish(
         verdict.summary(),
         tuple(f"{finding.column or 'table'}: {finding.observed}" for finding in verdict.warnings),
         version,
-        seconds=time.monotonic() - started,
     )
 
 
@@ -255,24 +247,18 @@ def _commit(result: Conformed, snapshot: Snapshot, provenance: dict[str, object]
     )
 
 
-def _quarantine(result: Conformed, snapshot: Snapshot, settings: Settings, *, passed: bool) -> None:
-    """Keep the rejected rows: those of a published snapshot replace all older ones of the resource."""
-    lake = Lake(settings.lake)
-    if not result.rejected.num_rows and not lake.exists(QUARANTINE_TABLE):
-        return
-    scope = f"source_resource = '{snapshot.resource}'" + ("" if passed else f" AND source_sha256 = '{snapshot.sha256}'")
-    lake.append(
-        QUARANTINE_TABLE,
-        result.rejected,
-        Provenance("quarantine", snapshot.resource, {"sha256": snapshot.sha256, "rows": result.rejected.num_rows}),
-        partition_by=["source_resource"],
-        overwrite=scope,
-    )
+def _refuse_another_table(result: Conformed, held: _Published | None, snapshot: Snapshot) -> None:
+    """A resource is of one table: the rows that it gave to another would stay there for ever."""
+    table = result.match.table.qualified_name
+    if held is not None and held.table != table:
+        raise ConformError(
+            f"the columns are those of {table}; until now this resource gave rows to {held.table}",
+            where=snapshot.name,
+            fix="a file of your own needs another name; of a publisher's file, ask which table it is",
+        )
 
 
-def _refused(
-    result: Conformed, verdict: Verdict, snapshot: Snapshot, held: _Published | None, started: float
-) -> Outcome:
+def _refused(result: Conformed, verdict: Verdict, snapshot: Snapshot, held: _Published | None) -> Outcome:
     try:
         verdict.require(snapshot.name)
     except RocadeError as error:
@@ -288,7 +274,6 @@ def _refused(
             verdict.summary(),
             message=str(error),
             exit_code=error.exit_code,
-            seconds=time.monotonic() - started,
         )
     raise LakeError("a passed verdict was taken for a failed one", where=snapshot.name)
 
@@ -309,21 +294,3 @@ def _published(contract: Contract, resource: str, settings: Settings) -> _Publis
             rows = sum(pq.read_metadata(file).num_rows for file in files)
             return _Published(table.qualified_name, ours["sha256"], ours["contract"], rows)
     return None
-
-
-def _named(source: Source) -> tuple[str, str]:
-    if isinstance(source, Resource):
-        return source.id, source.title
-    name = source.rstrip("/").rsplit("/", 1)[-1]
-    return name, name
-
-
-def _parents_first(contract: Contract, sources: list[Source]) -> list[Source]:
-    """Files named in any order go in the order of the contract's tables where their names tell the table."""
-
-    def rank(source: Source) -> int:
-        name = _named(source)[1]
-        ranks = [index for index, table in enumerate(contract.tables) if table.names_resource(name)]
-        return ranks[0] if ranks else 0
-
-    return sorted(sources, key=rank)

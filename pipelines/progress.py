@@ -114,7 +114,7 @@ class Bars:
         self._console = Console(stderr=True)
         self._rich: RichProgress = RichProgress(
             SpinnerColumn(finished_text="[green]✓[/]"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[figures]}"),
             TimeElapsedColumn(),

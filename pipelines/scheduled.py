@@ -47,11 +47,17 @@ def planned_vintages(dataset: str, since: int | None = None) -> list[int | None]
         CatalogError: data.gouv.fr did not answer as promised.
     """
     from pipelines.contracts import load_contract
-    from pipelines.ingest import plan
+    from pipelines.plan import plan
 
-    found = {each.vintage for each in plan(load_contract(dataset), load_settings())}
+    planned = plan(load_contract(dataset), load_settings())
+    found = {each.vintage for each in planned}
     if found == {None}:
         return [None]
+    for each in planned:
+        if each.vintage is None:
+            _log.warning(
+                "%s: no year in its title; `rocade ingest %s` takes it all the same", each.resource.title, dataset
+            )
     return [*sorted(year for year in found if year is not None and (since is None or year >= since))]
 
 
@@ -104,16 +110,17 @@ def judge_closed_days() -> list[str]:
     from pipelines.quality.readings import judge_readings
 
     verdicts = judge_readings(load_settings())
-    for verdict in verdicts:
-        verdict.require(verdict.table)
+    if bad := [verdict for verdict in verdicts if not verdict.passed]:
+        told = "; ".join(f"{verdict.table}: {', '.join(each.observed for each in verdict.failures)}" for verdict in bad)
+        raise QualityError(told, where="core.readings", fix="the reports are in the folder reports/readings")
     return [f"{verdict.table}: {verdict.rows} rows, {verdict.summary()}" for verdict in verdicts]
 
 
-def readings_version() -> int | None:
-    """The newest version of ``core.readings``, None before the first."""
+def table_version(name: str) -> int | None:
+    """The newest version of table ``name``, None before the first."""
     from pipelines.lake import Lake
 
-    return Lake(load_settings().lake).version("core.readings")
+    return Lake(load_settings().lake).version(name)
 
 
 def build_tables() -> dict[str, str]:

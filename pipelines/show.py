@@ -13,6 +13,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -64,22 +65,20 @@ def ingest(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         document(outcomes)
         return
     out = console()
-    table = _table("resource", "table", "status", ">rows", ">published", ">quarantined", "gate", "version")
+    table = _table("resource", "table", "status", ">rows", ">published", ">rejected")
     for each in outcomes:
-        status = _MARKS[each.status]
-        version = "" if each.version is None else str(each.version)
-        bad = sum(each.quarantined.values())
-        table.add_row(
-            each.name, each.table or "", status, _n(each.rows), _n(each.published), _n(bad), each.verdict or "", version
-        )
+        figures = (each.rows, each.published, sum(each.quarantined.values()))
+        table.add_row(escape(each.name), each.table or "", _MARKS[each.status], *map(_n, figures))
     out.print(table)
     for each in outcomes:
         for warning in each.warnings:
-            out.print(f"[yellow]note[/] {each.name}: {warning}")
+            out.print(f"[yellow]note[/] {escape(f'{each.name}: {warning}')}")
     for each in outcomes:
         if each.message:
-            out.print(f"[red]{each.status}[/] {each.message}")
-    if all(each.status == "unchanged" for each in outcomes):
+            out.print(f"[red]{each.status}[/] {escape(each.message)}")
+    if not outcomes:
+        out.print("nothing to do: the catalogue lists no resource of these years")
+    elif all(each.status == "unchanged" for each in outcomes):
         out.print("nothing new: every resource is already published as it is")
 
 
@@ -94,7 +93,7 @@ def report(verb: str, value: Any, *, as_json: bool) -> None:
         if isinstance(figure, list) and len(figure) > 8:  # noqa: PLR2004 - a screenful
             figure = f"{len(figure)} (see --json)"  # noqa: PLW2901
         if figure not in (None, [], {}):
-            out.print(f"  {name.replace('_', ' ')}: {_figure(figure)}")
+            out.print(f"  {name.replace('_', ' ')}: {_figure(figure)}", markup=False)
 
 
 def build(result: BuildReport, *, as_json: bool) -> None:
@@ -145,7 +144,7 @@ def history(name: str, commits: Sequence[Commit], *, as_json: bool) -> None:
             str(each.version),
             _when(each.committed_at),
             each.operation,
-            what,
+            escape(what),
             _n(each.rows_added),
             str(details.get("sha256") or "")[:12],
         )
@@ -163,7 +162,7 @@ def quarantine(found: Sequence[Reason], rejected: Sequence[Mapping[str, Any]], *
         return
     table = _table("table", "reason", ">rows", "for example")
     for each in found:
-        table.add_row(each.table, each.reason, _n(each.rows), each.example)
+        table.add_row(each.table, each.reason, _n(each.rows), escape(each.example))
     out.print(table)
     for row in rejected:
         out.print(
@@ -181,7 +180,7 @@ def doctor(checks: Sequence[Check], *, as_json: bool) -> None:
     marks = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}
     table = _table("what", "state", "found")
     for each in checks:
-        table.add_row(each.name, marks[each.state], each.found)
+        table.add_row(each.name, marks[each.state], escape(each.found))
     console().print(table)
 
 
@@ -226,14 +225,15 @@ def _cell(value: Any) -> str:
         return "[dim]NULL[/]"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value).replace("[", r"\[")
+    return escape(str(value))
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")
-        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+        # On a narrow terminal texts fold, figures do not.
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold", no_wrap=right)
     return table
 
 

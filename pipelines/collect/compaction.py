@@ -6,7 +6,8 @@ Belongs here: rewriting days in order and without the readings that came twice. 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -19,15 +20,16 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.collect.tables import IDENTITY, PARTITION, READINGS, READINGS_SCHEMA
 from pipelines.errors import LakeError
+from pipelines.lake import Lake, Provenance
 from pipelines.lake.duck import connect
-from pipelines.lake.store import Lake
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import date
     from pathlib import Path
 
     import duckdb
+    from deltalake import DeltaTable
 
     from pipelines.settings import Settings
 
@@ -77,19 +79,23 @@ def compact_readings(settings: Settings, days: Collection[date] | None = None) -
         return CompactReport()
     actions: list[AddAction | RemoveAction] = []
     rows, before = 0, 0
-    con = connect(settings)
-    try:
+    with connect(settings) as con, _uncommitted() as targets:
         for day in chosen:
             target = lake.new_file(READINGS, {"day": day.isoformat()})
+            targets.append(target)
             had, has = _rewrite(con, [lake.path(READINGS) / unquote(each["path"]) for each in files[day]], target)
             changed = had != has  # else the same readings in another order: readers of changes need not look again
             actions.append(_add_action(lake.path(READINGS), target, day, has, changed=changed))
             actions += [_remove_action(each, day, changed=changed) for each in files[day]]
             before, rows = before + had, rows + has
-    finally:
-        con.close()
-    details = {"rows": rows, "days": [day.isoformat() for day in chosen], "duplicates": before - rows}
-    provenance = {"operation": "compact", "resource": None, "details": details}
+        details = {"rows": rows, "days": [day.isoformat() for day in chosen], "duplicates": before - rows}
+        _commit(table, actions, Provenance("compact", details=details))
+    return CompactReport(
+        tuple(chosen), sum(len(files[day]) for day in chosen), rows, before - rows, lake.version(READINGS)
+    )
+
+
+def _commit(table: DeltaTable, actions: list[AddAction | RemoveAction], provenance: Provenance) -> None:
     try:
         table.create_write_transaction(
             actions,
@@ -97,16 +103,25 @@ def compact_readings(settings: Settings, days: Collection[date] | None = None) -
             READINGS_SCHEMA,
             partition_by=list(PARTITION),
             commit_properties=CommitProperties(
-                custom_metadata={"rocade": json.dumps(provenance)},
+                custom_metadata={"rocade": json.dumps(asdict(provenance))},
                 # Delta notices files that went meanwhile only where data changed; this makes two compactions collide.
                 app_transactions=[Transaction("compaction", table.version())],
             ),
         )
     except DeltaError as error:
         raise LakeError(f"could not compact: {error}", where=READINGS, fix="run the command again") from error
-    return CompactReport(
-        tuple(chosen), sum(len(files[day]) for day in chosen), rows, before - rows, lake.version(READINGS)
-    )
+
+
+@contextmanager
+def _uncommitted() -> Iterator[list[Path]]:
+    """Collects files, and removes them again unless the block ends well: what was erased meanwhile is still in them."""
+    files: list[Path] = []
+    try:
+        yield files
+    except BaseException:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _files_by_day(actions: list[dict[str, Any]]) -> dict[date, list[dict[str, Any]]]:

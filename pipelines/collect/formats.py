@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import orjson
 
+from pipelines.mqtt import JSON_BATCH, TOPICS
 from pipelines.privacy.consent import ALWAYS, LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-TOPICS = "rocade/v1"
-JSON_BATCH = "application/vnd.rocade+json"
 
 Kind = Literal["telemetry", "consent", "state", "advice"]
 Reason = Literal[
@@ -33,7 +31,7 @@ Reason = Literal[
     "bad_consent",
 ]
 
-_TOPIC = re.compile(r"rocade/v1/([A-Za-z0-9_-]{1,64})/(telemetry|consent|state|advice)")
+_TOPIC = re.compile(rf"{TOPICS}/([A-Za-z0-9_-]{{1,64}})/(telemetry|consent|state|advice)")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = frozenset((int, float))
 _BIGGEST_SEQ = 2**63 - 1

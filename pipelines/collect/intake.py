@@ -24,6 +24,7 @@ from pipelines.collect.formats import Kind, Message, Unreadable, read_batch, rea
 from pipelines.collect.rows import Telemetry, rows_of
 from pipelines.collect.tables import QUARANTINE_SCHEMA, READINGS_SCHEMA
 from pipelines.privacy.consent import SILENT, UNKNOWN, ConsentLedger
+from pipelines.privacy.pseudonyms import KeyDestroyed, month_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class Taken:
         held: messages that wait for the consent of a car heard of for the first time.
         consents: consent messages that were read.
         duplicates: messages that were durable already.
-        silent: messages of which nothing may be kept.
+        silent: messages of which nothing may be kept: of silent cars, or of a month whose key was destroyed.
         ignored: messages that are neither telemetry nor consent.
     """
 
@@ -158,7 +159,13 @@ class Intake:
             return
         believable = self._oldest_ms <= batch.t0_ms <= message.received_ms + self._ahead_ms
         month_ms = batch.t0_ms if believable else message.received_ms
-        name = self._pseudonyms.vehicle(vehicle, month_ms)
+        try:
+            name = self._pseudonyms.vehicle(vehicle, month_ms)
+        except KeyDestroyed:
+            if month_of(month_ms) == month_of(message.received_ms):
+                raise  # of the month that runs: an accident, and everything would be lost
+            work.taken.silent += 1
+            return
         if self._seen.has(name, batch.boot, batch.seq):
             work.taken.duplicates += 1
             return

@@ -10,7 +10,7 @@ process at a time works on a folder, which a lock ensures.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -70,16 +70,29 @@ class Journal:
         return sorted(int(file.stem) for file in self.folder.glob("*.arrow"))
 
     def append(self, number: int, readings: pa.Table, rejected: pa.Table) -> None:
-        """Write segment ``number``; when this returns, it is durable."""
+        """Write segment ``number``; when this returns, it is durable.
+
+        Raises:
+            CollectError: the disk is full or does not take it; nothing of it may be acknowledged.
+        """
         draft = self.folder / f"{number:0{_DIGITS}d}.tmp"
-        with draft.open("wb") as handle:
-            for table in (readings, rejected):
-                with pa.ipc.new_stream(handle, table.schema, options=_OPTIONS) as stream:
-                    stream.write_table(table)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.rename(self._file(number))
-        sync_folder(self.folder)
+        try:
+            with draft.open("wb") as handle:
+                for table in (readings, rejected):
+                    with pa.ipc.new_stream(handle, table.schema, options=_OPTIONS) as stream:
+                        stream.write_table(table)
+                handle.flush()
+                os.fsync(handle.fileno())
+            draft.rename(self._file(number))
+            sync_folder(self.folder)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise CollectError(
+                f"the journal cannot be written: {error.strerror or error}",
+                where=str(self.folder),
+                fix="make room on that disk and start again: nothing was acknowledged, the broker still has it",
+            ) from error
 
     def read(self, number: int) -> tuple[pa.Table, pa.Table]:
         """The readings and the quarantined rows of segment ``number``.

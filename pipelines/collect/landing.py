@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.collect.journal import Journal, JournalBusy
 from pipelines.collect.tables import PARTITION, QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA
-from pipelines.lake.store import Lake, Provenance
+from pipelines.lake import Lake, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from pipelines.collect.connection import ANSWER_S, connect, new_client, place, refusal
-from pipelines.collect.formats import TOPICS, Message
+from pipelines.collect.formats import Message
 from pipelines.errors import CollectError
+from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, connect, new_client, place, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,9 @@ class Session:
     ) -> None:
         with self._lock:
             self._epoch += 1
-        if self._open.is_set() and not self._lost and not self._closing:
+        if not self._open.is_set() and not self._closing:
+            self._refuse(ENDED)
+        elif self._open.is_set() and not self._lost and not self._closing:
             self._lost = True
             self._notify(f"the connection to {place(self._settings)} is lost ({reason}); trying again")
 
@@ -205,6 +207,7 @@ def retained_consents(settings: Settings) -> list[Message]:
         found.append(_received(message, 0, message.topic))
 
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
+    client.on_disconnect = lambda *_: events.put(ENDED)
     # Else a broker sends the first twenty, and drops what its queue cannot hold.
     connect(client, settings, clean=True, ReceiveMaximum=_WIDEST_WINDOW)
     client.loop_start()
@@ -216,6 +219,8 @@ def retained_consents(settings: Settings) -> list[Message]:
         while heard != len(found):
             heard = len(found)
             time.sleep(_QUIET_S)
+        if not events.empty():  # a broken connection: what was retained may have been cut short
+            raise refusal(settings, events.get())
     finally:
         client.disconnect()
         client.loop_stop()
@@ -227,7 +232,7 @@ def _await(events: queue.SimpleQueue[str], settings: Settings, *, refusal_counts
         refused = events.get(timeout=ANSWER_S)
     except queue.Empty as error:
         raise refusal(settings, None) from error
-    if refused and refusal_counts:
+    if refused == ENDED or (refused and refusal_counts):
         raise refusal(settings, refused)
 
 

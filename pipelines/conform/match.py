@@ -32,7 +32,8 @@ def match_layout(contract: Contract, header: tuple[str, ...], name: str) -> Matc
     """The one layout whose columns are all in ``header``, the fullest where several are.
 
     Raises:
-        ConformError: a column went missing or twice, no table has such columns, or the year in the name is not covered.
+        ConformError: a column went missing or twice, no table has such columns, or the name
+            says another table or a year that is not covered.
     """
     doubled = sorted({column for column in header if column and header.count(column) > 1})
     if doubled:
@@ -46,6 +47,13 @@ def match_layout(contract: Contract, header: tuple[str, ...], name: str) -> Matc
     if not fitting:
         raise _no_layout(contract, pairs, header, name)
     table, layout = max(fitting, key=lambda pair: len(pair[1].header))
+    named = [each.name for each in contract.tables if each.names_resource(name)]
+    if named and table.name not in named:
+        raise ConformError(
+            f"the columns are those of {table.name}; the name says {named[0]}",
+            where=name,
+            fix="two files were swapped: fetch them again, or tell the publisher",
+        )
     return Match(table, layout, _vintage(contract, table, name), tuple(sorted(set(header) - set(layout.header))))
 
 

@@ -9,44 +9,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.contracts.casts import cast_named
+from pipelines.conform.reader import read_csv_sql
+from pipelines.conform.sniff import DAMAGE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipelines.conform.match import Match
     from pipelines.conform.sniff import Sniffed
     from pipelines.contracts import Contract, Field
 
-_BLANKS = r" ' \t\r\n' || chr(160) || chr(8239)".strip()
+# Spelt out: a DuckDB string has no escapes, so '\\t' would be a backslash and the letter t.
+_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239)"
 
 
 @dataclass(frozen=True)
 class Check:
     """One way in which a row can be bad: SQL that is true of bad rows, and the words for it."""
 
-    column: str
     sources: tuple[str, ...]
     reason: str
     detail: str
     bad: str
 
 
-def read_csv_sql(sniffed: Sniffed, path: Path | None = None) -> str:
-    """A table function over the file: columns ``c0, c1, …``, all text; unreadable rows go to ``reject_errors``."""
-    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
-    file = str(path or sniffed.path).replace("'", "''")
-    return (
-        f"read_csv('{file}', delim='{sniffed.separator}', header=true, auto_detect=false, all_varchar=true, quote='\"', "
-        f"escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size=16777216)"
-    )
-
-
-def checks_of(contract: Contract, match: Match) -> list[Check]:
+def checks_of(contract: Contract, match: Match, sniffed: Sniffed) -> list[Check]:
     """Every check of the table under this layout, in the order in which they are judged."""
-    found: list[Check] = []
+    found = [_damage_check(name, sniffed) for name in match.layout.header] if sniffed.damaged else []
     for field in match.table.fields:
-        sources = _sources(field, match)
+        sources = field.sources_in(match.layout)
         if sources:
             found += _field_checks(contract, field, sources)
     if contract.vintages is not None and any(f.name == contract.vintages.field for f in match.table.fields):
@@ -55,7 +44,7 @@ def checks_of(contract: Contract, match: Match) -> list[Check]:
 
 
 def conform_sql(contract: Contract, match: Match, sniffed: Sniffed, checks: list[Check], sha256: str) -> str:
-    """The statement; rows come in the order of the file."""
+    """The statement; rows come in the order of the file, and ``source_line`` is as if each took one line."""
     cells = ", ".join(
         f"{_trimmed(f'c{index}', contract.null_tokens)} AS {_cell(name)}" for index, name in enumerate(sniffed.header)
     )
@@ -82,13 +71,6 @@ SELECT {outputs}, '{sha256}' AS source_sha256, record + 1 AS source_line, fault,
     END AS fault_value,
     CASE WHEN fault > 0 THEN json_object({row})::VARCHAR END AS fault_row
 FROM judged"""
-
-
-def _sources(field: Field, match: Match) -> tuple[str, ...]:
-    """The publisher's columns of ``field`` in this layout; empty where the layout lacks one of them."""
-    override = field.by_layout.get(match.layout.name, {}).get("from")
-    sources = field.source if override is None else ((override,) if isinstance(override, str) else tuple(override))
-    return sources if all(source in match.layout.header for source in sources) else ()
 
 
 def _cell(name: str) -> str:
@@ -120,11 +102,10 @@ def _parts(field: Field, sources: tuple[str, ...]) -> list[str]:
 
 
 def _typed(field: Field, match: Match) -> str:
-    sources = _sources(field, match)
+    sources = field.sources_in(match.layout)
     if not sources:
         return f"NULL AS {_value(field)}"
-    name = field.by_layout.get(match.layout.name, {}).get("cast") or field.cast or field.type
-    return f"{cast_named(name)(_parts(field, sources))} AS {_value(field)}"
+    return f"{field.cast_in(match.layout)(_parts(field, sources))} AS {_value(field)}"
 
 
 _SQL_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "date": "DATE", "boolean": "BOOLEAN"}
@@ -140,30 +121,31 @@ def _outputs(contract: Contract, field: Field) -> str:
     return f'{value} AS "{field.name}_code", MAP {{{entries}}}[{value}] AS "{field.name}"'
 
 
+def _damage_check(name: str, sniffed: Sniffed) -> Check:
+    """Text that somebody decoded wrongly before us cannot be mended: U+FFFD, C1 controls, NUL."""
+    detail = "holds a character that was lost before the file came to us (U+FFFD or a control character)"
+    bad = f"coalesce(regexp_matches(c{sniffed.header.index(name)}, '{DAMAGE}'), false)"
+    return Check((name,), "damaged_text", detail, bad)
+
+
 def _field_checks(contract: Contract, field: Field, sources: tuple[str, ...]) -> list[Check]:
     value, rules = _value(field), field.constraints
     filled = " AND ".join(f"{part} IS NOT NULL" for part in _parts(field, sources))
     meant = f", {field.title}" if field.title else f" in {field.unit}" if field.unit else ""
     detail = f"cannot be read as {field.type} ({field.name}{meant})"
-    found = [Check(field.name, sources, "does_not_cast", detail, f"({filled}) AND {value} IS NULL")]
+    found = [Check(sources, "does_not_cast", detail, f"({filled}) AND {value} IS NULL")]
     if rules.required:
-        found.append(Check(field.name, sources, "missing", f"{field.name} is required", f"{value} IS NULL"))
+        found.append(Check(sources, "missing", f"{field.name} is required", f"{value} IS NULL"))
     if rules.pattern is not None:
         bad = f"NOT regexp_full_match({value}, '{rules.pattern.replace(chr(39), chr(39) * 2)}')"
-        found.append(Check(field.name, sources, "wrong_pattern", f"does not match {rules.pattern}", bad))
+        found.append(Check(sources, "wrong_pattern", f"does not match {rules.pattern}", bad))
     if rules.minimum is not None:
-        found.append(
-            Check(field.name, sources, "out_of_range", f"below {rules.minimum:g}", f"{value} < {rules.minimum}")
-        )
+        found.append(Check(sources, "out_of_range", f"below {rules.minimum:g}", f"{value} < {rules.minimum}"))
     if rules.maximum is not None:
-        found.append(
-            Check(field.name, sources, "out_of_range", f"above {rules.maximum:g}", f"{value} > {rules.maximum}")
-        )
+        found.append(Check(sources, "out_of_range", f"above {rules.maximum:g}", f"{value} > {rules.maximum}"))
     if field.codes is not None:
         codes = _text_list(tuple(contract.code_lists[field.codes]))
-        found.append(
-            Check(field.name, sources, "unknown_code", f"not in code list {field.codes}", f"{value} NOT IN ({codes})")
-        )
+        found.append(Check(sources, "unknown_code", f"not in code list {field.codes}", f"{value} NOT IN ({codes})"))
     return found
 
 
@@ -172,14 +154,10 @@ def _vintage_checks(contract: Contract, match: Match) -> list[Check]:
     if vintages is None:
         return []
     field = next(field for field in match.table.fields if field.name == vintages.field)
-    value, sources = _value(field), _sources(field, match)
+    value, sources = _value(field), field.sources_in(match.layout)
     known = f"the contract covers {vintages.first} to {vintages.last}"
-    found = [
-        Check(
-            field.name, sources, "unknown_vintage", known, f"{value} NOT BETWEEN {vintages.first} AND {vintages.last}"
-        )
-    ]
+    found = [Check(sources, "unknown_vintage", known, f"{value} NOT BETWEEN {vintages.first} AND {vintages.last}")]
     if match.vintage is not None:
         detail = f"the file's name says {match.vintage}"
-        found.append(Check(field.name, sources, "wrong_vintage", detail, f"{value} <> {match.vintage}"))
+        found.append(Check(sources, "wrong_vintage", detail, f"{value} <> {match.vintage}"))
     return found

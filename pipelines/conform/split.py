@@ -1,7 +1,7 @@
 """Run the scan: clean rows to Parquet, rejected rows to quarantine rows with line, column, value and reason.
 
 Rows stream in batches, so memory does not grow with the file. What DuckDB's reader itself cannot read (a row too short or
-too long, a quote left open) is taken from its reject table and joins the others.
+too long, a quote left open) joins the others.
 """
 
 from __future__ import annotations
@@ -10,25 +10,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.conform.match import match_layout
-from pipelines.conform.query import Check, checks_of, conform_sql
+from pipelines.conform.query import checks_of, conform_sql
+from pipelines.conform.reader import lines_of_records, refused_records
 from pipelines.conform.sniff import Sniffed, sniff
 from pipelines.errors import ConformError
 from pipelines.lake.duck import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import duckdb
+    import numpy as np
 
     from pipelines.conform.match import Match
-    from pipelines.contracts import Contract
-    from pipelines.progress import Progress
+    from pipelines.conform.query import Check
+    from pipelines.contracts import Contract, Table
+    from pipelines.progress import Progress, Step
     from pipelines.settings import Settings
 
 #: One rejected row; `quarantine.rows` in the lake, partitioned by resource.
@@ -48,15 +51,10 @@ QUARANTINE = pa.schema(
         pa.field("source_resource", pa.string()),
     ]
 )
+#: What is particular to a rejected row; the rest of ``QUARANTINE`` is the same for the whole file.
+_FOUND = pa.schema([QUARANTINE.field(n) for n in ("source_line", "column_name", "value", "reason", "detail", "row")])
 
 _BATCH = 100_000
-_READER_REASONS = {
-    "MISSING COLUMNS": "row_too_short",
-    "TOO MANY COLUMNS": "row_too_long",
-    "UNQUOTED VALUE": "open_quote",
-    "LINE SIZE OVER MAXIMUM": "line_too_long",
-    "INVALID ENCODING": "bad_encoding",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,6 @@ class Conformed:
         file: Parquet with the clean rows, without the partition column.
         clean: rows in ``file``.
         rejected: rows in the schema ``QUARANTINE``.
-        checks: what each row was judged by.
     """
 
     match: Match
@@ -77,7 +74,6 @@ class Conformed:
     file: Path
     clean: int
     rejected: pa.Table
-    checks: tuple[Check, ...]
 
     @property
     def rows(self) -> int:
@@ -116,84 +112,71 @@ def conform(
         metadata: kept in the Parquet file.
 
     Raises:
-        ConformError: the file is not a table of this contract, or holds no row at all.
+        ConformError: the file is not a table of this contract, its rows cannot be told apart, or it holds no row at all.
     """
     scratch = settings.staging / f"{sha256[:16]}.utf8"
     try:
         sniffed = sniff(source, name, scratch)
         match = match_layout(contract, sniffed.header, name)
-        checks = checks_of(contract, match)
-        with connect(settings) as con:
-            clean, rejects = _scan(
-                con, contract, match, sniffed, checks, sha256, target, metadata or {}, progress, name
-            )
+        checks = checks_of(contract, match, sniffed)
+        with connect(settings) as con, progress.step(f"conform {name}", unit="rows") as step:
+            query = con.sql(conform_sql(contract, match, sniffed, checks, sha256))
+            try:
+                read, faulty = _scan(query, checks, _file_schema(match.table, metadata), target, step)
+            except duckdb.InvalidInputException as error:
+                raise ConformError(
+                    f"the reader gave up: {str(error).splitlines()[0]}", where=name, fix="tell the publisher"
+                ) from error
+            refused = refused_records(con, sniffed, name)
+            good, bad = lines_of_records(sniffed, read, refused, name)
+            faulty = _renumbered(target, faulty, good)
             doubles = _take_doubles(con, target, match.table.primary_key)
     finally:
         scratch.unlink(missing_ok=True)
-    if doubles.num_rows:
-        clean -= doubles.num_rows
-        rejects = pa.concat_tables([rejects, doubles]).sort_by("source_line")
-    now = pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC"))
-    constants = {
+    found = pa.concat_tables([faulty, _at_lines(refused, bad), doubles]).sort_by("source_line")
+    clean = read - faulty.num_rows - doubles.num_rows
+    if not clean + found.num_rows:
+        raise ConformError("the file has a header and no row", where=name, fix="the last good version stays published")
+    same = {
         "dataset": contract.name,
         "table_name": match.table.name,
         "source_name": name,
         "source_sha256": sha256,
+        "rejected_at": datetime.now(UTC),
         "source_resource": resource,
     }
-    filled = {key: pa.repeat(pa.scalar(text), rejects.num_rows) for key, text in constants.items()}
-    filled["rejected_at"] = pa.repeat(now, rejects.num_rows)
-    columns = {column.name: filled.get(column.name) for column in QUARANTINE}
     rejected = pa.table(
-        {key: rejects[key] if value is None else value for key, value in columns.items()}, schema=QUARANTINE
+        [
+            pa.repeat(pa.scalar(same[column.name], column.type), found.num_rows)
+            if column.name in same
+            else found[column.name]
+            for column in QUARANTINE
+        ],
+        schema=QUARANTINE,
     )
-    result = Conformed(match, sniffed, target, clean, rejected, tuple(checks))
-    if result.rows == 0:
-        raise ConformError("the file has a header and no row", where=name, fix="the last good version stays published")
-    return result
+    return Conformed(match, sniffed, target, clean, rejected)
 
 
-_FOUND = pa.schema([QUARANTINE.field(n) for n in ("source_line", "column_name", "value", "reason", "detail", "row")])
+def _file_schema(table: Table, metadata: dict[str, str] | None) -> pa.Schema:
+    """The table's schema without the partition column."""
+    return pa.schema([field for field in table.arrow_schema() if field.name != "source_resource"], metadata=metadata)
 
 
 def _scan(
-    con: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    match: Match,
-    sniffed: Sniffed,
-    checks: list[Check],
-    sha256: str,
-    target: Path,
-    metadata: dict[str, str],
-    progress: Progress,
-    name: str,
+    query: duckdb.DuckDBPyRelation, checks: list[Check], schema: pa.Schema, target: Path, step: Step
 ) -> tuple[int, pa.Table]:
-    schema = pa.schema(
-        [column for field in match.table.fields for column in field.columns()]
-        + [pa.field("source_sha256", pa.string()), pa.field("source_line", pa.int64())],
-        metadata=metadata,
-    )
-    clean, faulty = 0, [_FOUND.empty_table()]
-    with progress.step(f"conform {name}", unit="rows") as step:
-        reader = con.sql(conform_sql(contract, match, sniffed, checks, sha256)).to_arrow_reader(_BATCH)
-        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for batch in reader:
-                good = pc.equal(batch["fault"], 0)
-                rows = batch if pc.all(good).as_py() else batch.filter(good)
-                writer.write_batch(rows.select(schema.names).cast(schema), row_group_size=1_000_000)
-                clean += rows.num_rows
-                if rows.num_rows < batch.num_rows:
-                    faulty.append(_faulty_rows(batch.filter(pc.invert(good)), checks))
-                step.advance(batch.num_rows)
-    unread = _unread_rows(con, sniffed)
-    rejects = pa.concat_tables(faulty)
-    if unread.num_rows:
-        # The reader skipped these lines without counting them: every later row stands further down.
-        lines = np.sort(np.unique(unread["source_line"].to_numpy()))
-        _move_lines(target, lines)
-        rejects = rejects.set_column(0, _FOUND.field(0), pa.array(_moved(rejects["source_line"].to_numpy(), lines)))
-        rejects = pa.concat_tables([rejects, unread]).sort_by("source_line")
-    return clean, rejects
+    """Write the clean rows of ``query``; gives how many records there were, and the rows with a fault."""
+    read, faulty = 0, [_FOUND.empty_table()]
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in query.to_arrow_reader(_BATCH):
+            good = pc.equal(batch["fault"], 0)
+            rows = batch if pc.all(good).as_py() else batch.filter(good)
+            writer.write_batch(rows.select(schema.names).cast(schema), row_group_size=1_000_000)
+            if rows.num_rows < batch.num_rows:
+                faulty.append(_faulty_rows(batch.filter(pc.invert(good)), checks))
+            read += batch.num_rows
+            step.advance(batch.num_rows)
+    return read, pa.concat_tables(faulty)
 
 
 def _faulty_rows(batch: pa.RecordBatch, checks: list[Check]) -> pa.Table:
@@ -211,25 +194,29 @@ def _faulty_rows(batch: pa.RecordBatch, checks: list[Check]) -> pa.Table:
     )
 
 
-def _unread_rows(con: duckdb.DuckDBPyConnection, sniffed: Sniffed) -> pa.Table:
-    """Rows that DuckDB's reader refused, one a line."""
-    kinds = ", ".join(f"'{kind}': '{reason}'" for kind, reason in _READER_REASONS.items())
-    found = con.sql(
-        f"""
-        SELECT line::BIGINT AS source_line, any_value(column_name) AS column_name, any_value(csv_line) AS value,
-            any_value(coalesce(MAP {{{kinds}}}[error_type::VARCHAR], 'unreadable')) AS reason,
-            any_value(error_message) AS detail, any_value(csv_line) AS row
-        FROM reject_errors GROUP BY line ORDER BY line"""
-    ).to_arrow_table()
-    names = [
-        sniffed.header[int(column[1:])]
-        if column and column[1:].isdigit() and int(column[1:]) < len(sniffed.header)
-        else None
-        for column in found["column_name"].to_pylist()
-    ]
-    details = [_first_sentence(text, len(sniffed.header)) for text in found["detail"].to_pylist()]
-    found = found.set_column(1, "column_name", pa.array(names, pa.string()))
-    return found.set_column(4, "detail", pa.array(details, pa.string())).cast(_FOUND)
+def _renumbered(target: Path, faulty: pa.Table, lines: np.ndarray) -> pa.Table:
+    """``faulty``, and the rows of ``target`` in place, with ``source_line`` as the file has it.
+
+    Args:
+        target: clean rows, numbered as if each record took one line.
+        faulty: rejected rows, numbered in the same way.
+        lines: for each record that was read, where it stands.
+    """
+
+    def moved(rows: pa.Table) -> pa.Table:
+        at = rows.schema.get_field_index("source_line")
+        real = pa.array(lines[rows["source_line"].to_numpy() - 2], pa.int64())
+        return rows.set_column(at, rows.schema.field(at), real)
+
+    if len(lines) == 0 or lines[-1] == len(lines) + 1:
+        return faulty
+    _rewrite(target, moved)
+    return moved(faulty)
+
+
+def _at_lines(refused: pa.Table, lines: np.ndarray) -> pa.Table:
+    located = refused.append_column("source_line", pa.array(lines, pa.int64()))
+    return located.select(_FOUND.names).cast(_FOUND)
 
 
 def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, key: tuple[str, ...]) -> pa.Table:
@@ -249,32 +236,15 @@ def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, key: tuple[str, ..
         WHERE source_line > first_line ORDER BY source_line"""
     ).to_arrow_table()
     if found.num_rows:
-        lines = pa.chunked_array(found["source_line"])
-        kept = file.with_suffix(".kept")
-        with pq.ParquetFile(file) as old, pq.ParquetWriter(kept, old.schema_arrow, compression="zstd") as new:
-            for group in range(old.num_row_groups):
-                each = old.read_row_group(group)
-                new.write_table(each.filter(pc.invert(pc.is_in(each["source_line"], lines.combine_chunks()))))
-        kept.replace(file)
+        lines = found["source_line"].combine_chunks()
+        _rewrite(file, lambda rows: rows.filter(pc.invert(pc.is_in(rows["source_line"], lines))))
     return found.cast(_FOUND)
 
 
-def _first_sentence(message: str, width: int) -> str:
-    return f"{message.splitlines()[0].strip()} (the header has {width} columns)"
-
-
-def _moved(lines: np.ndarray, skipped: np.ndarray) -> np.ndarray:
-    """Line numbers counted over the rows read, as line numbers of the file, given the skipped lines (sorted)."""
-    before = skipped - 1 - np.arange(1, len(skipped) + 1)  # rows read before each skipped line
-    return lines + np.searchsorted(before, lines - 1, side="left")
-
-
-def _move_lines(file: Path, skipped: np.ndarray) -> None:
-    fixed = file.with_suffix(".lines")
-    with pq.ParquetFile(file) as old, pq.ParquetWriter(fixed, old.schema_arrow, compression="zstd") as new:
+def _rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """The Parquet ``file`` with ``change`` made to each row group."""
+    changed = file.with_suffix(".changed")
+    with pq.ParquetFile(file) as old, pq.ParquetWriter(changed, old.schema_arrow, compression="zstd") as new:
         for group in range(old.num_row_groups):
-            rows = old.read_row_group(group)
-            at = rows.schema.get_field_index("source_line")
-            lines = pa.array(_moved(rows["source_line"].to_numpy(), skipped), pa.int64())
-            new.write_table(rows.set_column(at, rows.schema.field(at), lines))
-    fixed.replace(file)
+            new.write_table(change(old.read_row_group(group)))
+    changed.replace(file)

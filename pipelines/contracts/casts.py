@@ -5,31 +5,16 @@ expression of the field's type that is NULL where the text cannot be that. A cel
 row, so a cast never guesses and never falls back.
 
 The dialect is DuckDB's. ``\u00a0`` (NBSP) and ``\u202f`` (narrow NBSP) are what French software puts between
-thousands; ``Â`` before one is a UTF-8 NBSP that somebody read as latin-1 and saved again.
+thousands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipelines.errors import ContractError
-
 Cast = Callable[[list[str]], str]
 
 _SPACES = r"[\s\x{00a0}\x{202f}]"
-_MANGLED_SPACES = r"[\s\x{00a0}\x{202f}Â]"
-
-
-def cast_named(name: str) -> Cast:
-    """The cast called ``name``.
-
-    Raises:
-        ContractError: there is none.
-    """
-    try:
-        return _CASTS[name]
-    except KeyError:
-        raise ContractError(f"there is no cast {name!r}", fix=f"known: {', '.join(sorted(_CASTS))}") from None
 
 
 def _string(parts: list[str]) -> str:
@@ -65,7 +50,7 @@ def _code(parts: list[str]) -> str:
 
 
 def _digits(parts: list[str]) -> str:
-    bare = f"regexp_replace({parts[0]}, '{_MANGLED_SPACES}', '', 'g')"
+    bare = f"regexp_replace({parts[0]}, '{_SPACES}', '', 'g')"
     return rf"CASE WHEN regexp_full_match({bare}, '\d+') THEN {bare} END"
 
 
@@ -76,7 +61,7 @@ def _leading_year(parts: list[str]) -> str:
 def _date_parts(parts: list[str]) -> str:
     """Year (two or four digits), month, day."""
     year, month, day = (_integer([part]) for part in parts)
-    full = f"CASE WHEN {year} < 100 THEN 2000 + {year} ELSE {year} END"
+    full = f"CASE WHEN {year} BETWEEN 0 AND 99 THEN 2000 + {year} WHEN {year} BETWEEN 1000 AND 9999 THEN {year} END"
     return f"TRY_CAST(printf('%04d-%02d-%02d', {full}, {month}, {day}) AS DATE)"
 
 
@@ -112,8 +97,10 @@ def _department_tenfold(parts: list[str]) -> str:
 
 
 def _commune(parts: list[str]) -> str:
-    text = f"lpad(upper({parts[0]}), 5, '0')"
-    return rf"CASE WHEN regexp_full_match({text}, '(\d{{5}}|2[AB]\d{{3}})') THEN {text} END"
+    """`1004` is 01004 without its zero."""
+    text = f"upper({parts[0]})"
+    padded = f"lpad({text}, 5, '0')"  # which also cuts what is longer
+    return rf"CASE WHEN regexp_full_match({text}, '(\d{{1,5}}|2[AB]\d{{3}})') THEN {padded} END"
 
 
 def _commune_in_department(parts: list[str]) -> str:
@@ -140,7 +127,8 @@ def _degrees_scaled(parts: list[str]) -> str:
     return f"CASE WHEN abs({value}) <= 180 AND {value} <> floor({value}) THEN {value} ELSE {value} / 100000 END"
 
 
-_CASTS: dict[str, Cast] = {
+#: By the name that a contract gives; a field without ``cast`` takes the one called like its type.
+CASTS: dict[str, Cast] = {
     "string": _string,
     "number": _number,
     "integer": _integer,

@@ -15,6 +15,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Attribute
 
+from pipelines.contracts.casts import CASTS, Cast
+
 FieldType = Literal["string", "integer", "number", "date", "time", "boolean", "code"]
 
 _ARROW = {
@@ -57,7 +59,23 @@ class Soft(_Strict):
     mostly: float = Attribute(0.99, gt=0, le=1)
 
 
-class Field(_Strict):
+class _FromColumns(_Strict):
+    """Whatever is read from the publisher's columns: ``from: one`` or ``from: [several]``."""
+
+    @field_validator("source", mode="before", check_fields=False)
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Override(_FromColumns):
+    """What is different about a field in one layout."""
+
+    source: tuple[str, ...] | None = Attribute(None, alias="from")
+    cast: str | None = None
+
+
+class Field(_FromColumns):
     """One column of a core table.
 
     Attributes:
@@ -74,21 +92,19 @@ class Field(_Strict):
     unit: str | None = None
     source: tuple[str, ...] = Attribute(alias="from")
     cast: str | None = None
-    by_layout: dict[str, dict[str, Any]] = Attribute(default_factory=dict)
+    by_layout: dict[str, Override] = Attribute(default_factory=dict)
     codes: str | None = None
     null_tokens: tuple[str, ...] = ()
     constraints: Constraints = Constraints()
     expect: Soft | None = None
 
-    @field_validator("source", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
     @model_validator(mode="after")
-    def _codes_have_a_list(self) -> Field:
+    def _codes_have_a_list_and_casts_exist(self) -> Field:
         if (self.type == "code") != (self.codes is not None):
             raise ValueError(f"field {self.name}: type `code` and a `codes` list go together")
+        for cast in (self.cast or self.type, *(each.cast for each in self.by_layout.values() if each.cast)):
+            if cast not in CASTS:
+                raise ValueError(f"field {self.name}: there is no cast {cast!r}; known: {', '.join(sorted(CASTS))}")
         return self
 
     def columns(self) -> list[pa.Field]:
@@ -97,6 +113,17 @@ class Field(_Strict):
         if self.type == "code":
             return [pa.field(f"{self.name}_code", pa.string(), nullable), pa.field(self.name, pa.string())]
         return [pa.field(self.name, _ARROW[self.type], nullable)]
+
+    def sources_in(self, layout: Layout) -> tuple[str, ...]:
+        """The publisher's columns of this field in ``layout``; empty where the layout lacks one of them."""
+        override = self.by_layout.get(layout.name)
+        sources = override.source if override and override.source else self.source
+        return sources if set(sources) <= set(layout.header) else ()
+
+    def cast_in(self, layout: Layout) -> Cast:
+        """How those columns become a value."""
+        override = self.by_layout.get(layout.name)
+        return CASTS[(override and override.cast) or self.cast or self.type]
 
     @property
     def value_column(self) -> str:
@@ -136,6 +163,26 @@ class Table(_Strict):
     def _compiles(cls, value: str) -> str:
         re.compile(value)
         return value
+
+    @model_validator(mode="after")
+    def _fields_and_layouts_agree(self) -> Table:
+        for field in self.fields:
+            if unknown := set(field.by_layout) - {each.name for each in self.layouts}:
+                raise ValueError(f"{self.name}.{field.name}: there is no layout {min(unknown)!r}")
+            for layout in self.layouts if field.constraints.required else ():
+                if not field.sources_in(layout):
+                    raise ValueError(f"{self.name}.{field.name}: required, and not in layout {layout.name!r}")
+        required = {column.name for column in self.arrow_schema() if not column.nullable}
+        if lost := set(self.primary_key) - set(self.column_names):
+            raise ValueError(f"{self.name}: key columns {sorted(lost)} are not fields")
+        if optional := set(self.primary_key) - required:
+            raise ValueError(f"{self.name}: key columns {sorted(optional)} must be required")
+        return self
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns of the table in the lake, provenance included."""
+        return list(self.arrow_schema().names)
 
     @property
     def qualified_name(self) -> str:
@@ -180,19 +227,12 @@ class Contract(_Strict):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Contract:
-        tables = {table.name: table for table in self.tables}
         for table in self.tables:
-            known = {column.name for column in table.arrow_schema()}
             for field in table.fields:
                 if field.codes is not None and field.codes not in self.code_lists:
                     raise ValueError(f"{table.name}.{field.name}: there is no code list {field.codes!r}")
-                for layout in field.by_layout:
-                    if layout not in {each.name for each in table.layouts}:
-                        raise ValueError(f"{table.name}.{field.name}: there is no layout {layout!r}")
-            if lost := set(table.primary_key) - known:
-                raise ValueError(f"{table.name}: key columns {sorted(lost)} are not fields")
             for key in table.foreign_keys:
-                if key.table not in tables or set(key.fields) - known:
+                if key.table not in {each.name for each in self.tables} or set(key.fields) - set(table.column_names):
                     raise ValueError(f"{table.name}: foreign key to {key.table} names an unknown table or field")
         return self
 

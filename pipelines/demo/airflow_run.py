@@ -11,6 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
 
 DAGS = ("open_data", "telemetry", "tables")
 
@@ -31,12 +35,20 @@ def run(out: Path, since: int | None) -> None:
     results = []
     for name in DAGS:
         started = time.monotonic()
-        done = bag.dags[name].test(run_conf={"since": since} if name == "open_data" else None)
+        dag = bag.dags[name]
+        _fail_at_once(dag)
+        done = dag.test(run_conf={"since": since} if name == "open_data" else None)
         states: dict[str, int] = {}
         for instance in done.get_task_instances():
             states[str(instance.state)] = states.get(str(instance.state), 0) + 1
         results.append({"dag": name, "state": str(done.state), "tasks": states, "seconds": time.monotonic() - started})
         out.write_text(json.dumps(results), encoding="utf-8")
+
+
+def _fail_at_once(dag: DAG) -> None:
+    """Take the retries out, for which a schedule has minutes and somebody who looks on has not."""
+    for task in dag.tasks:
+        task.retries = 0
 
 
 if __name__ == "__main__":

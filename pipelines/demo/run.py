@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -102,7 +103,8 @@ def _source(
 def _open_data(settings: Settings, progress: Progress, report: DemoReport, first: int | None) -> None:
     """All years but the newest, which is left for the DAG to find."""
     from pipelines.contracts import load_contract
-    from pipelines.ingest import ingest, plan
+    from pipelines.ingest import ingest
+    from pipelines.plan import plan
 
     years = {each.vintage for each in plan(load_contract("accidents"), settings) if each.vintage is not None}
     wanted = {year for year in years if (first is None or year >= first) and year < max(years)}
@@ -159,10 +161,11 @@ def _collecting(settings: Settings) -> Iterator[list[CollectReport]]:
 
     thread = threading.Thread(target=run, name="collector")
     thread.start()
-    while not collector.ready.wait(0.1) and thread.is_alive():
-        pass
     try:
-        yield reports
+        while not collector.ready.wait(0.1) and thread.is_alive():
+            pass
+        if collector.ready.is_set():
+            yield reports
     except BaseException:
         collector.stop()
         raise
@@ -214,22 +217,36 @@ def _airflow(settings: Settings, progress: Progress, report: DemoReport, first: 
     shutil.rmtree(home, ignore_errors=True)  # a throw-away: its database is made anew each time
     home.mkdir(parents=True)
     out, log = home / "dags.json", home / "dags.log"
-    with progress.step("dag.test() of three DAGs", total=3, unit="DAGs") as step, log.open("wb") as stream:
-        command = [sys.executable, "-m", "pipelines.demo.airflow_run", str(out), *([str(first)] if first else [])]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdout=stream, stderr=subprocess.STDOUT, env=_airflow_environment(settings, home)
-        )
-        seen = 0
+    command = [sys.executable, "-m", "pipelines.demo.airflow_run", str(out), *([str(first)] if first else [])]
+    with (
+        progress.step("dag.test() of three DAGs", total=3, unit="DAGs") as step,
+        _child(command, log, _airflow_environment(settings, home)) as process,
+    ):
         while process.poll() is None:
             time.sleep(0.5)
-            report.dags = _done(out)
-            step.advance(len(report.dags) - seen)
-            seen = len(report.dags)
+            if len(done := _done(out)) > len(report.dags):
+                step.advance(len(done) - len(report.dags))
+                report.dags = done
     report.dags = _done(out)
     for each in report.dags:
         progress.note(f"  {each['dag']}: {each['state']}, tasks {each['tasks']}, {each['seconds']:.0f} s")
     if process.returncode or [each["state"] for each in report.dags] != ["success"] * 3:
         raise RocadeError("a DAG did not succeed", where=str(log), fix="read the end of that log")
+
+
+@contextmanager
+def _child(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours with all that it starts; none of them is left when the context ends."""
+    with log.open("wb") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # at once: its home is thrown away, and what it commits is whole
+            process.wait()
 
 
 def _airflow_environment(settings: Settings, home: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """What a car writes on the wire: the Rocade JSON batch.
 
-What belongs here: the batch and the levels of consent, as this side of the broker writes them. Sending is ``publish``'s
-business.
+What belongs here: the batch, as this side of the broker writes it. Sending is ``publish``'s business.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ import orjson
 if TYPE_CHECKING:
     import uuid
 
-CONTENT_TYPE = "application/vnd.rocade+json"
-CONSENTS = ("silent", "service", "service+statistics")
 ROWS_PER_BATCH = 10
 """Rows in a message: ten seconds at 1 Hz. It is the number of messages that costs (broker and collector handle about as
 many long ones a second as short ones), and ten seconds is what a car may lose when it is switched off unsaved."""

@@ -16,9 +16,8 @@ import orjson
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from pipelines.collect.connection import ANSWER_S, connect, new_client, place, refusal
 from pipelines.errors import CollectError
-from pipelines.fleet.batches import CONTENT_TYPE
+from pipelines.mqtt import ANSWER_S, ENDED, JSON_BATCH, TOPICS, connect, new_client, place, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,7 +81,7 @@ class Publisher:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._changed = threading.Condition()
-        self._connected = False
+        self._greeted = False
         self._refused: str | None = None
         self._in_flight = 0
         self._limit = _IN_FLIGHT
@@ -99,11 +98,11 @@ class Publisher:
         """Publish each car's consent, retained, and wait until the broker has them all.
 
         Args:
-            levels: by vehicle, the level (one of ``CONSENTS``) and from when it rules (epoch, milliseconds).
+            levels: by vehicle, the level (one of ``LEVELS``) and from when it rules (epoch, milliseconds).
         """
         for vehicle, (level, since_ms) in levels.items():
             payload = orjson.dumps({"consent": level, "ts": since_ms})
-            self._publish(f"rocade/v1/{vehicle}/consent", payload, retain=True)
+            self._publish(f"{TOPICS}/{vehicle}/consent", payload, retain=True)
         self._drain()
         self._unheard = 0  # retained: whoever comes later hears it
 
@@ -120,7 +119,7 @@ class Publisher:
         done = self._published
         for message in messages:
             pace.wait_until(message.ends_ms)
-            self._publish(f"rocade/v1/{message.vehicle}/telemetry", message.payload)
+            self._publish(f"{TOPICS}/{message.vehicle}/telemetry", message.payload)
             done = replace(
                 done,
                 messages=done.messages + 1,
@@ -155,7 +154,7 @@ class Publisher:
         with self._changed:
             self._in_flight += 1
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-        properties.ContentType = CONTENT_TYPE
+        properties.ContentType = JSON_BATCH
         # Not under our lock: the network thread may hold paho's and be waiting for ours in _on_publish.
         self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
 
@@ -163,7 +162,7 @@ class Publisher:
         self._await(lambda: self._in_flight == 0)
 
     def _await_greeting(self) -> None:
-        if not self._happens(lambda: self._connected, ANSWER_S):
+        if not self._happens(lambda: self._greeted, ANSWER_S):
             raise refusal(self._settings, None)
 
     def _await(self, done: Callable[[], bool]) -> None:
@@ -188,7 +187,7 @@ class Publisher:
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
         with self._changed:
-            self._connected = not reason.is_failure
+            self._greeted |= not reason.is_failure
             if reason.is_failure:
                 self._refused = f"the broker refused the connection: {reason}"
             # Mosquitto allows 20 by default and ends the connection of who sends more; paho does not look at it.
@@ -197,7 +196,10 @@ class Publisher:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
         with self._changed:
-            self._connected = False  # paho connects again by itself and sends what was not acknowledged
+            if not self._greeted and self._refused is None:
+                self._refused = ENDED
+                self._changed.notify_all()
+            # Else paho connects again by itself and sends what was not acknowledged.
 
     def _on_publish(self, _client: Any, _data: Any, _mid: int, reason: ReasonCode, _properties: Any) -> None:
         with self._changed:

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.errors import ConformError, SettingsError
-from pipelines.fleet.batches import CONSENTS, Message, batch_messages
+from pipelines.fleet.batches import Message, batch_messages
 from pipelines.fleet.layouts import LAYOUTS
 from pipelines.fleet.publish import Published, Publisher
+from pipelines.privacy.consent import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,9 +143,9 @@ def _check(files: Sequence[Path], vehicle: str, consent: str, speed: float) -> N
         raise SettingsError(
             f"{vehicle!r} cannot be a vehicle's id", where="--vehicle", fix="use 1 to 64 letters, digits, - and _"
         )
-    if consent not in CONSENTS:
+    if consent not in LEVELS:
         raise SettingsError(
-            f"{consent!r} is not a level of consent", where="--consent", fix=f"one of {', '.join(CONSENTS)}"
+            f"{consent!r} is not a level of consent", where="--consent", fix=f"one of {', '.join(LEVELS)}"
         )
     if not 0 <= speed < float("inf"):
         raise SettingsError(f"a speed of {speed} is not possible", where="--speed", fix="0 or more; 1 is real time")

@@ -16,11 +16,12 @@ import numpy as np
 import orjson
 
 from pipelines.errors import SettingsError
-from pipelines.fleet.batches import CONSENTS, Message, batch_messages
+from pipelines.fleet.batches import Message, batch_messages
 from pipelines.fleet.publish import Published, Publisher
 from pipelines.fleet.roads import random_route
 from pipelines.fleet.trips import PEDAL, CarState, Plan, TripTruth, drive
 from pipelines.fleet.vehicles import fleet
+from pipelines.privacy.consent import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +119,7 @@ def _check(
         f"a start of {start.isoformat()} without a time zone": start.tzinfo is None,
         f"{hz} rows a second (0.1 to 100 are possible)": not 0.1 <= hz <= 100,  # noqa: PLR2004 - said beside it
         f"a speed of {speed}": not 0 <= speed < float("inf"),
-        f"consent {consent!r} (one of {', '.join(CONSENTS)})": consent not in {None, *CONSENTS},
+        f"consent {consent!r} (one of {', '.join(LEVELS)})": consent not in {None, *LEVELS},
         f"driving {driving!r} (one of {', '.join(DRIVING)})": driving not in DRIVING,
     }
     for what, is_wrong in wrong.items():

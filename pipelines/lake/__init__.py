@@ -5,7 +5,8 @@ Does not: what the rows mean (contracts), whether they are good (quality), what 
 """
 
 from pipelines.lake.duck import connect
+from pipelines.lake.log import Commit, Provenance
 from pipelines.lake.snapshot import DataFile, Snapshot
-from pipelines.lake.store import Commit, Lake, Provenance
+from pipelines.lake.store import Lake
 
 __all__ = ["Commit", "DataFile", "Lake", "Provenance", "Snapshot", "connect"]

@@ -1,14 +1,17 @@
-"""What waits in quarantine, from files and from cars, counted and shown."""
+"""What waits in quarantine, from files and from cars: kept, let go, counted, shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lake.duck import connect
+from pipelines.lake.duck import connect, one_row
+from pipelines.lake.log import Provenance
 from pipelines.lake.store import Lake
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipelines.settings import Settings
 
 #: The two quarantines: rows of files, readings and messages of cars.
@@ -23,6 +26,25 @@ class Reason:
     reason: str
     rows: int
     example: str
+
+
+def keep_rejects(settings: Settings, resource: str, sha256: str, rows: pa.Table) -> None:
+    """Keep the rejected ``rows`` of a file, in place of those that the same bytes gave before."""
+    if rows.num_rows or Lake(settings.lake).exists(FILES):
+        _replace(settings, resource, sha256, rows, f"source_sha256 = '{sha256}'")
+
+
+def forget_older_rejects(settings: Settings, resource: str, sha256: str) -> None:
+    """Let go what other bytes of ``resource`` left: those with ``sha256`` are published now."""
+    lake = Lake(settings.lake)
+    if not lake.exists(FILES):
+        return
+    older = f"source_sha256 <> '{sha256}'"
+    waiting = lake.relation_sql(FILES, partitions={"source_resource": [resource]})
+    with connect(settings) as con:
+        (count,) = one_row(con, f"SELECT count(*) FROM {waiting} WHERE {older}")
+    if count:
+        _replace(settings, resource, sha256, lake.snapshot(FILES).schema.empty_table(), older)
 
 
 def reasons(settings: Settings, reason: str | None = None) -> list[Reason]:
@@ -47,6 +69,16 @@ def rejected_rows(settings: Settings, reason: str | None, limit: int) -> list[di
         {"reason": reason, "limit": limit},
     )
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _replace(settings: Settings, resource: str, sha256: str, rows: pa.Table, replaced: str) -> None:
+    Lake(settings.lake).append(
+        FILES,
+        rows,
+        Provenance("quarantine", resource, {"sha256": sha256, "rows": rows.num_rows}),
+        partition_by=["source_resource"],
+        overwrite=f"source_resource = '{resource}' AND {replaced}",
+    )
 
 
 def _query(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -6,20 +6,17 @@ version or nothing of it. Every commit carries who made it and from which bytes.
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake import Field as DeltaField
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from pipelines.errors import LakeError
+from pipelines.lake.log import Commit, Provenance, add_action, commit_of, is_in, properties, remove_actions
 from pipelines.lake.snapshot import changed_files, relation_sql, snapshot_of
 
 if TYPE_CHECKING:
@@ -29,30 +26,10 @@ if TYPE_CHECKING:
     from pipelines.lake.snapshot import DataFile, Snapshot
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where the rows of a commit come from; goes into the commit itself.
-
-    ``details`` holds whatever else the stage knows: URL, sha256, ETag, encoding, separator, contract version, verdict.
-    """
-
-    operation: str
-    resource: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One version of a table, as `rocade history` shows it."""
-
-    version: int
-    committed_at: datetime
-    operation: str
-    resource: str | None
-    rows_added: int | None
-    details: Mapping[str, Any]
+#: What stands the same in a folder's name, in the Delta log (URL-encoded) and in a hive partition.
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+#: How often a commit is tried over when other writers keep coming first.
+_TRIES = 10
 
 
 class Lake:
@@ -78,11 +55,15 @@ class Lake:
 
     def names(self) -> list[str]:
         """All tables that have at least one version, sorted."""
-        return sorted(f"{log.parent.parent.name}.{log.parent.name}" for log in self.root.glob("*/*/_delta_log"))
+        return sorted(
+            f"{log.parent.parent.name}.{log.parent.name}"
+            for log in self.root.glob("*/*/_delta_log")
+            if _has_version(log)
+        )
 
     def exists(self, name: str) -> bool:
-        """Whether ``name`` has at least one version."""
-        return (self.path(name) / "_delta_log").is_dir()
+        """Whether ``name`` has at least one version; a folder left by a first commit that was killed has none."""
+        return _has_version(self.path(name) / "_delta_log")
 
     def open(self, name: str, version: int | None = None) -> DeltaTable:
         """The Delta table, at its newest version or at ``version``.
@@ -108,7 +89,7 @@ class Lake:
         self, name: str, *, version: int | None = None, partitions: Mapping[str, Iterable[str]] | None = None
     ) -> list[str]:
         """Paths of the Parquet files of a version, narrowed to ``{column: allowed values}`` of partition columns."""
-        return [file.path for file in self.snapshot(name, version).files if _is_in(file.partition, partitions or {})]
+        return [file.path for file in self.snapshot(name, version).files if is_in(file.partition, partitions or {})]
 
     def relation_sql(
         self, name: str, *, version: int | None = None, partitions: Mapping[str, Iterable[str]] | None = None
@@ -130,9 +111,22 @@ class Lake:
         return changed_files(self.path(name), since, until)
 
     def new_file(self, name: str, partition: Mapping[str, str] | None = None) -> Path:
-        """A fresh path under the table's folder for a file that ``publish`` will commit; its folder exists after this."""
+        """A fresh path under the table's folder for a file that ``publish`` will commit; its folder exists after this.
+
+        A file that is never committed (the process was killed in between) is in no version and does no harm; it takes
+        space until the table is vacuumed.
+
+        Raises:
+            LakeError: a partition value would not stand the same in a path as in the log.
+        """
         folder = self.path(name)
         for column, value in (partition or {}).items():
+            if not _PLAIN.fullmatch(value):
+                raise LakeError(
+                    f"{value!r} cannot be a value of partition {column}",
+                    where=name,
+                    fix="letters, digits, dot, dash and underscore; see fetch.resource_key",
+                )
             folder /= f"{column}={value}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"part-{uuid.uuid4().hex}.zstd.parquet"
@@ -150,44 +144,77 @@ class Lake:
     ) -> int:
         """Commit written ``files`` as one new version and return its number.
 
+        What ``replace`` and ``overwrite`` take out is what the very version holds that the commit follows, so two writers
+        at once neither double rows nor lose the other's: the later one looks again.
+
         Args:
             name: the table; created by its first commit.
             files: paths from ``new_file``, complete on disk.
-            schema: the whole schema, partition columns included.
+            schema: the whole schema, partition columns included. Columns that the table lacks are added to it; the rows
+                it holds have nulls there.
             provenance: kept in the commit.
             partition_by: the table's partition columns (all strings or dates).
             replace: partitions whose present files leave in the same commit, as ``{column: values}``.
             overwrite: all present files leave in the same commit, and the schema becomes ``schema``.
 
         Raises:
-            LakeError: another writer changed the same files, or the schema does not fit.
+            LakeError: a column has another type in the table, or the commit failed.
         """
         folder = self.path(name)
-        adds = [_add_action(folder, file) for file in files]
-        removes: list[RemoveAction] = []
-        if replace is not None and self.exists(name):
-            removes = _remove_actions(self.open(name), replace)
+        adds = [add_action(folder, file) for file in files]
         try:
             if not self.exists(name):
                 # Two commits: the first must not look as if these rows were already in.
                 DeltaTable.create(
                     folder,
                     schema=schema,
+                    mode="ignore",  # another process may come first
                     partition_by=list(partition_by) or None,
-                    commit_properties=_properties(Provenance("create") if adds else provenance),
+                    commit_properties=properties(Provenance("create") if adds else provenance),
                 )
                 if not adds:
                     return 0
-            self.open(name).create_write_transaction(
-                [*adds, *removes],
-                "overwrite" if overwrite else "append",
-                schema,
-                partition_by=list(partition_by) or None,
-                commit_properties=_properties(provenance),
-            )
+            if not overwrite:
+                self._widen(name, schema)
+            for last in [False] * (_TRIES - 1) + [True]:
+                table = self.open(name)
+                removes = remove_actions(table, replace) if replace is not None else []
+                try:
+                    table.create_write_transaction(
+                        [*adds, *removes],
+                        "overwrite" if overwrite else "append",
+                        schema,
+                        partition_by=list(partition_by) or None,
+                        commit_properties=properties(provenance, retries=0),
+                    )
+                    return table.version() + 1  # without retries it is the next one or none
+                except CommitFailedError:
+                    if last:
+                        raise
         except DeltaError as error:
             raise LakeError(f"could not commit: {error}", where=name, fix="run the command again") from error
-        return self.open(name).version()
+        raise LakeError("could not commit", where=name, fix="run the command again")
+
+    def _widen(self, name: str, schema: pa.Schema) -> None:
+        table = self.open(name)
+        held = {field.name: field for field in table.schema().fields}
+        wanted = Schema.from_arrow(schema).fields
+        for column in wanted:
+            if column.name in held and held[column.name].type != column.type:
+                raise LakeError(
+                    f"column {column.name} would become {_type(column)}; the table has it as {_type(held[column.name])}",
+                    where=name,
+                    fix=f"give the field another name, or remove {self.path(name)} (its earlier versions go with it) and "
+                    "ingest again: the raw bytes are kept",
+                )
+        if new := [column for column in wanted if column.name not in held]:
+            # The rows that are there have no value for it, whatever the schema promises of new ones.
+            table.alter.add_columns(
+                [DeltaField(column.name, column.type, nullable=True) for column in new],
+                commit_properties=properties(
+                    Provenance("add columns", None, {"columns": [column.name for column in new]})
+                ),
+            )
 
     def append(
         self,
@@ -213,7 +240,7 @@ class Lake:
             LakeError: the commit failed; nothing of it is visible.
         """
         try:
-            keys, properties = list(partition_by) or None, _properties(provenance, transaction)
+            keys, carried = list(partition_by) or None, properties(provenance, transaction)
             how = WriterProperties(compression="ZSTD")
             if overwrite is not None and self.exists(name):
                 write_deltalake(
@@ -222,7 +249,7 @@ class Lake:
                     mode="overwrite",
                     predicate=overwrite,
                     partition_by=keys,
-                    commit_properties=properties,
+                    commit_properties=carried,
                     writer_properties=how,
                 )
             else:
@@ -231,7 +258,7 @@ class Lake:
                     rows,
                     mode="append",
                     partition_by=keys,
-                    commit_properties=properties,
+                    commit_properties=carried,
                     writer_properties=how,
                 )
         except DeltaError as error:
@@ -247,67 +274,12 @@ class Lake:
 
     def history(self, name: str, limit: int | None = None) -> list[Commit]:
         """The commits of ``name``, newest first."""
-        return [_commit(entry) for entry in self.open(name).history(limit)]
+        return [commit_of(entry) for entry in self.open(name).history(limit)]
 
 
-def _add_action(folder: Path, file: Path) -> AddAction:
-    metadata = pq.read_metadata(file)
-    relative = file.relative_to(folder)
-    partition = dict(part.split("=", 1) for part in relative.parts[:-1])
-    return AddAction(
-        path=str(relative),
-        size=file.stat().st_size,
-        partition_values=partition,
-        modification_time=int(file.stat().st_mtime * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": metadata.num_rows}),
-    )
+def _has_version(log: Path) -> bool:
+    return log.is_dir() and any(entry.name[:1].isdigit() for entry in log.iterdir())
 
 
-def _remove_actions(table: DeltaTable, partitions: Mapping[str, Iterable[str]]) -> list[RemoveAction]:
-    listed = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    keys = table.metadata().partition_columns
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    actions = []
-    for entry in listed:
-        values = {key: _text(entry[f"partition.{key}"]) for key in keys}
-        if _is_in(values, partitions):
-            actions.append(
-                RemoveAction(
-                    path=entry["path"],
-                    deletion_timestamp=now,
-                    data_change=True,
-                    partition_values=values,
-                    size=entry["size_bytes"],
-                )
-            )
-    return actions
-
-
-def _is_in(values: Mapping[str, str | None], partitions: Mapping[str, Iterable[str]]) -> bool:
-    return all(values[column] in set(allowed) for column, allowed in partitions.items())
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-def _properties(provenance: Provenance, transaction: tuple[str, int] | None = None) -> CommitProperties:
-    return CommitProperties(
-        custom_metadata={"rocade": json.dumps(asdict(provenance), default=str)},
-        app_transactions=[Transaction(*transaction)] if transaction else None,
-    )
-
-
-def _commit(entry: dict[str, Any]) -> Commit:
-    ours = json.loads(entry.get("rocade") or "{}")
-    metrics = entry.get("operationMetrics") or {}
-    rows = metrics.get("num_added_rows") or metrics.get("numOutputRows") or (ours.get("details") or {}).get("rows")
-    return Commit(
-        version=entry["version"],
-        committed_at=datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-        operation=ours.get("operation") or entry.get("operation", ""),
-        resource=ours.get("resource"),
-        rows_added=int(rows) if rows is not None else None,
-        details=ours.get("details") or {},
-    )
+def _type(field: DeltaField) -> str:
+    return str(field.type).split('"')[1] if '"' in str(field.type) else str(field.type)

@@ -164,11 +164,26 @@ class ConsentLedger:
         return True
 
     def flush(self) -> None:
-        """Write what was recorded and sync it; after this the messages may be acknowledged."""
+        """Write what was recorded and sync it; after this the messages may be acknowledged.
+
+        Raises:
+            LakeError: the disk is full or does not take it; the messages may not be acknowledged.
+        """
         if not self._unwritten:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         lines = "".join(line + "\n" for line in self._unwritten).encode()
+        try:
+            self._append(lines)
+        except OSError as error:
+            raise LakeError(
+                f"the consent ledger cannot be written: {error.strerror or error}",
+                where=str(self._file),
+                fix="make room on that disk and start again: nothing was acknowledged, the broker still has it",
+            ) from error
+        self._unwritten.clear()
+
+    def _append(self, lines: bytes) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             new = not self._file.exists()
             with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as handle:
@@ -177,7 +192,6 @@ class ConsentLedger:
                 os.fsync(handle.fileno())
         if new:
             sync_folder(self._file.parent)
-        self._unwritten.clear()
 
     def _make_name(self, vehicle: str) -> str:
         return hmac.digest(key_at(self._key), vehicle.encode(), hashlib.sha256)[:16].hex()

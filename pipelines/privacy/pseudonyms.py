@@ -1,8 +1,10 @@
 """Pseudonyms: the only names of cars and drivers that reach a disk.
 
 A pseudonym is the first 16 bytes of HMAC-SHA256 under the key of a month, in hex. Destroying the key of an old month
-makes its pseudonyms unlinkable to a car, to each other month's and to anything published. Belongs here: keys and the
-names made from them. Does not: when a key must go (privacy/erasure).
+makes its pseudonyms unlinkable to a car, to each other month's and to anything published. A key that was destroyed is
+not made anew: under a second one a car would count for two in its month's statistics. So a mark stays beside each key,
+``2026-09.made``, and a mark without a key means that the month is closed for good. Belongs here: keys and the names made
+from them. Does not: when a key must go (privacy/erasure).
 """
 
 from __future__ import annotations
@@ -26,11 +28,20 @@ _DAY_MS = 86_400_000
 _REMEMBERED = 200_000  # names kept at hand; about 40 MB at most
 
 
+class KeyDestroyed(LakeError):  # noqa: N818 - the state of the key is its name
+    """The key of a month was there and is gone: nothing can be named under it any more."""
+
+
 class Pseudonyms:
     """Names under monthly keys.
 
+    A key is read once: who destroys one restarts the processes that may have read it.
+
     Args:
         keys: the folder of the keys, a file a month; made with the first key.
+
+    Raises:
+        KeyDestroyed: by its methods, for a month whose key was destroyed.
     """
 
     def __init__(self, keys: Path) -> None:
@@ -40,17 +51,31 @@ class Pseudonyms:
 
     def vehicle(self, vehicle: str, at_ms: float) -> str:
         """The pseudonym of a car in the UTC month of ``at_ms`` (epoch milliseconds), 32 hex digits."""
-        return self._name(_month(int(at_ms // _DAY_MS)), f"vehicle:{vehicle}")
+        return self._name(month_of(at_ms), f"vehicle:{vehicle}")
 
     def driver(self, driver: str, at_ms: float) -> str:
         """The pseudonym of a driver in the UTC month of ``at_ms`` (epoch milliseconds), 32 hex digits."""
-        return self._name(_month(int(at_ms // _DAY_MS)), f"driver:{driver}")
+        return self._name(month_of(at_ms), f"driver:{driver}")
 
     def _make(self, month: str, subject: str) -> str:
         return hmac.digest(self._key(month), subject.encode(), hashlib.sha256)[:_NAME_BYTES].hex()
 
     def _read(self, month: str) -> bytes:
-        return key_at(self._keys / f"{month}.key")
+        file, mark = self._keys / f"{month}.key", self._keys / f"{month}.made"
+        if mark.exists() and not file.exists():
+            raise KeyDestroyed(
+                f"the key of {month} was destroyed",
+                where=str(file),
+                fix=f"restore it from a backup; or delete {mark.name} to begin a new one, under which cars count twice",
+            )
+        key = key_at(file)
+        mark.touch(0o600)
+        return key
+
+
+def month_of(at_ms: float) -> str:
+    """The UTC month of ``at_ms`` (epoch milliseconds), as ``2026-09``."""
+    return _month(int(at_ms // _DAY_MS))
 
 
 def key_at(file: Path) -> bytes:

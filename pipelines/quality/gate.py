@@ -37,8 +37,18 @@ class _Desk:
     lake: Lake
 
 
-def judge(conformed: Conformed, contract: Contract, settings: Settings, resource: str) -> Verdict:
-    """The gate's verdict on ``conformed``, which would replace what ``resource`` last gave."""
+def judge(
+    conformed: Conformed, contract: Contract, settings: Settings, resource: str, *, accept_shrink: bool = False
+) -> Verdict:
+    """The gate's verdict on ``conformed``, which would replace what ``resource`` last gave.
+
+    Args:
+        conformed: rows in staging.
+        contract: what is expected of them.
+        settings: the lake that they would join.
+        resource: the key whose rows they would replace.
+        accept_shrink: somebody has looked: far fewer rows than last time are right.
+    """
     from pipelines.quality.suite import expectations_of, validate  # costs seconds
 
     table = conformed.match.table
@@ -50,7 +60,7 @@ def judge(conformed: Conformed, contract: Contract, settings: Settings, resource
             desk = _Desk(con, contract, table, staged, resource, Lake(settings.lake))
             findings += _keys(desk)
             findings += [_foreign_key(desk, key) for key in table.foreign_keys]
-            findings += _row_count(desk, conformed.clean)
+            findings += _row_count(desk, conformed.clean, accepted=accept_shrink)
     return Verdict(table.qualified_name, conformed.clean, tuple(findings))
 
 
@@ -80,39 +90,34 @@ def _others(desk: _Desk, table: Table) -> str:
 
 
 def _keys(desk: _Desk) -> list[Finding]:
-    if not desk.table.primary_key:
-        return []
-    key = ", ".join(desk.table.primary_key)
-    # conform keeps the first row of a key and rejects the others; this is the second witness
-    findings = [
-        _count_finding(
-            desk,
-            "key_is_unique",
-            key,
+    findings = []
+    if desk.table.primary_key:
+        key = ", ".join(desk.table.primary_key)
+        # conform keeps the first row of a key and rejects the others; this is the second witness
+        count, example = one_row(
+            desk.con,
             f"SELECT count(*), any_value(example) FROM (SELECT concat_ws(' ', {key}) AS example FROM {desk.staged} "
             f"GROUP BY {key} HAVING count(*) > 1)",
-            "keys stand more than once in the file",
         )
-    ]
-    if desk.lake.exists(desk.table.qualified_name):
-        findings.append(
-            _count_finding(
-                desk,
-                "key_is_unique_across_resources",
-                key,
-                f"SELECT count(*), any_value(o.source_resource) FROM {desk.staged} s "
-                f"JOIN {_others(desk, desk.table)} o USING ({key})",
-                "rows are already published from another resource",
-            )
+        seen = f"{count} keys stand more than once in the file, for example {example}"
+        findings.append(_none("key_is_unique", key, count, seen))
+    # Without a key of its own, the rows of one parent must still come from one resource, or a file that is ingested
+    # under two names doubles the table.
+    owner = desk.table.primary_key or (desk.table.foreign_keys[0].fields if desk.table.foreign_keys else ())
+    if owner and desk.lake.exists(desk.table.qualified_name):
+        columns = ", ".join(owner)
+        count, example = one_row(
+            desk.con,
+            f"SELECT count(*), any_value(source_resource) FROM (SELECT DISTINCT {columns}, source_resource "
+            f"FROM {_others(desk, desk.table)} SEMI JOIN {desk.staged} USING ({columns}))",
         )
+        seen = f"{count} keys are already published from another resource, for example {example}"
+        findings.append(_none("key_is_unique_across_resources", columns, count, seen))
     return findings
 
 
-def _count_finding(desk: _Desk, expectation: str, column: str, sql: str, fault: str) -> Finding:
-    count, example = one_row(desk.con, sql)
-    if count:
-        return Finding(expectation, column, "failed", f"{count} {fault}, for example {example}")
-    return Finding(expectation, column, "passed", "none")
+def _none(expectation: str, column: str, count: int, seen: str) -> Finding:
+    return Finding(expectation, column, "failed", seen) if count else Finding(expectation, column, "passed", "none")
 
 
 def _foreign_key(desk: _Desk, key: ForeignKey) -> Finding:
@@ -122,9 +127,12 @@ def _foreign_key(desk: _Desk, key: ForeignKey) -> Finding:
         return Finding(
             "parent_exists", columns, "warned", f"not judged: {parent.qualified_name} is not in the lake yet"
         )
-    # Only rows of a vintage that the parent holds can be orphans; the others wait for their parent's file.
-    vintage = desk.contract.vintages.field if desk.contract.vintages else None
-    held = f"WHERE {vintage} IN (SELECT DISTINCT {vintage} FROM {_others(desk, parent)})" if vintage else ""
+    # A key with a null points nowhere. Only rows of a vintage that the parent holds can be orphans; the others wait for
+    # their parent's file.
+    held = "WHERE " + " AND ".join(f"{column} IS NOT NULL" for column in key.fields)
+    if desk.contract.vintages:
+        vintage = desk.contract.vintages.field
+        held += f" AND {vintage} IN (SELECT DISTINCT {vintage} FROM {_others(desk, parent)})"
     judged, orphans, example = one_row(
         desk.con,
         f"""
@@ -142,7 +150,7 @@ def _foreign_key(desk: _Desk, key: ForeignKey) -> Finding:
     return Finding("parent_exists", columns, outcome, f"{observed}, for example {example}")
 
 
-def _row_count(desk: _Desk, rows: int) -> list[Finding]:
+def _row_count(desk: _Desk, rows: int, *, accepted: bool) -> list[Finding]:
     if not desk.lake.exists(desk.table.qualified_name):
         return []
     partition = {"source_resource": [desk.resource]}
@@ -150,7 +158,10 @@ def _row_count(desk: _Desk, rows: int) -> list[Finding]:
     (before,) = one_row(desk.con, f"SELECT count(*) FROM {relation}")
     if not before:
         return []
-    failed = rows < before * _SHRINK
-    return [
-        Finding("row_count_against_last_version", None, "failed" if failed else "passed", f"{rows} rows after {before}")
-    ]
+    expectation, observed = "row_count_against_last_version", f"{rows} rows after {before}"
+    if rows >= before * _SHRINK:
+        return [Finding(expectation, None, "passed", observed)]
+    if accepted:
+        return [Finding(expectation, None, "warned", f"{observed}, accepted with --accept-shrink")]
+    hint = "if the publisher meant it, run `rocade ingest` for this resource again with --accept-shrink"
+    return [Finding(expectation, None, "failed", f"{observed}: less than {_SHRINK:.0%}; {hint}")]

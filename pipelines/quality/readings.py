@@ -2,11 +2,16 @@
 
 The collector has judged every reading when it came; here the day as a whole is judged by other code: nothing null that
 identifies, no reading twice, no consent missing, every signal known, clocks plausible.
+
+A day that fails is judged again, and fails again, at each call until it is mended: by compaction, an erasure, or the
+correction of what was wrong here. Meanwhile nothing is announced, so no schedule rebuilds the tables from it; its
+readings stay where they are, for whoever looks into it, and `rocade build` by hand does not ask.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.lake import Lake, connect
@@ -25,7 +30,7 @@ _LEVELS = ["service", "service+statistics"]
 
 
 def judge_readings(settings: Settings, *, before: date | None = None) -> list[Verdict]:
-    """A verdict a day on ``core.readings``, for days that have none yet or whose files changed since.
+    """A verdict a day on ``core.readings``, for days that have not passed yet or whose files changed since.
 
     Args:
         settings: where the lake and the reports are.
@@ -36,18 +41,20 @@ def judge_readings(settings: Settings, *, before: date | None = None) -> list[Ve
         return []
     last = before or datetime.now(UTC).date()
     days: dict[str, list[str]] = {}
-    for file in lake.files(READINGS):
-        days.setdefault(file.rsplit("/day=", 1)[1].split("/")[0], []).append(file)
+    for file in lake.snapshot(READINGS).files:
+        days.setdefault(str(file.partition["day"]), []).append(Path(file.path).name)
     verdicts = []
-    for day, files in sorted(days.items()):
+    for day, names in sorted(days.items()):
         report = settings.reports / "readings" / f"{day}.json"
-        state = report.with_suffix(".files")
-        seen = "\n".join(sorted(file.rsplit("/", 1)[1] for file in files))
-        if date.fromisoformat(day) >= last or (state.is_file() and state.read_text(encoding="utf-8") == seen):
+        passed = report.with_suffix(".files")  # what the day consisted of when it passed
+        files = "\n".join(sorted(names))
+        if date.fromisoformat(day) >= last or (passed.is_file() and passed.read_text(encoding="utf-8") == files):
             continue
+        passed.unlink(missing_ok=True)
         verdict = _judge(lake, settings, day)
         verdict.write(report)
-        state.write_text(seen, encoding="utf-8")
+        if verdict.passed:
+            passed.write_text(files, encoding="utf-8")
         verdicts.append(verdict)
     return verdicts
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from pipelines.contracts import contract_names, load_contract
 from pipelines.errors import ContractError, TablesError
 from pipelines.privacy.guard import check_inputs
 from pipelines.tables.statements import LAYERS
@@ -16,7 +17,11 @@ from pipelines.tables.statements import LAYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pipelines.lake import Lake
     from pipelines.tables.statements import Privacy, Statement
+
+_COLLECTED = ("core.readings", "core.gaps")
+"""What the collector makes, in the lake or still to be."""
 
 
 def plan(
@@ -44,6 +49,18 @@ def plan(
         return ordered
     wanted = _with_inputs(names, made)
     return [statement for statement in ordered if statement.name in wanted]
+
+
+def known_sources(lake: Lake, statements: Sequence[Statement]) -> dict[str, Privacy]:
+    """Tables that no statement makes, each with its privacy class.
+
+    Only what a contract makes from data.gouv.fr is public; whatever else is found in the lake counts as personal.
+    """
+    made = {statement.name for statement in statements}
+    sources: dict[str, Privacy] = {name: "personal" for name in (*lake.names(), *_COLLECTED) if name not in made}
+    for contract in map(load_contract, contract_names()):
+        sources.update({table.qualified_name: "public" for table in contract.tables})
+    return sources
 
 
 def _check_layers(statement: Statement, known: Mapping[str, Privacy]) -> None:

@@ -16,7 +16,7 @@ from pipelines.lake import Lake, connect
 from pipelines.settings import data_folder
 from pipelines.tables import functions
 from pipelines.tables.databases import table_versions
-from pipelines.tables.run import known_sources
+from pipelines.tables.plan import known_sources
 from pipelines.tables.statements import read_statements
 
 if TYPE_CHECKING:

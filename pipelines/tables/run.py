@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
-from pipelines.contracts import contract_names, load_contract
 from pipelines.errors import TablesError
 from pipelines.lake import Lake, Provenance, connect
 from pipelines.privacy import guard
@@ -29,8 +28,8 @@ from pipelines.tables import functions
 from pipelines.tables.compute import Computation
 from pipelines.tables.databases import DatabaseBuild, refresh_databases
 from pipelines.tables.periods import Source, all_periods, changed_periods, source_of
-from pipelines.tables.plan import plan
-from pipelines.tables.statements import Privacy, Statement, read_statements
+from pipelines.tables.plan import known_sources, plan
+from pipelines.tables.statements import Statement, read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,9 +39,9 @@ if TYPE_CHECKING:
 
     from pipelines.progress import Progress
     from pipelines.settings import Settings
+    from pipelines.tables.statements import Privacy
 
 OPERATION = "build"
-_COLLECTED = ("core.readings", "core.gaps")
 
 
 @dataclass(frozen=True)
@@ -141,18 +140,6 @@ def build(
         tables = tuple(run.table(statement, full=full) for statement in ordered)
         databases = refresh_databases(settings, statements, shown)
     return BuildReport(tables, databases, time.monotonic() - started)
-
-
-def known_sources(lake: Lake, statements: Sequence[Statement]) -> dict[str, Privacy]:
-    """Tables that no statement makes, each with its privacy class.
-
-    Only what a contract makes from data.gouv.fr is public; whatever else is found in the lake counts as personal.
-    """
-    made = {statement.name for statement in statements}
-    sources: dict[str, Privacy] = {name: "personal" for name in (*lake.names(), *_COLLECTED) if name not in made}
-    for contract in map(load_contract, contract_names()):
-        sources.update({table.qualified_name: "public" for table in contract.tables})
-    return sources
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@
 --   duration_s: from the one to the other, s
 --   distance_km: integral of speed, km
 --   mean_speed_kmh: distance over duration, stops included, km/h
---   max_speed_kmh: highest speed, km/h
+--   max_speed_kmh: highest speed, forwards or backwards, km/h
 --   idle_s: time below 1 km/h, s
 --   fuel_l: integral of the fuel rate, l; null where it is not known
 --   energy_kwh: drawn from the traction battery, kWh; from its power, else from its charge and capacity
@@ -39,6 +39,7 @@
 WITH ordered AS (
     SELECT
         *,
+        abs(speed_kmh) AS pace_kmh, -- a car that reverses, with a speed below 0, moves all the same
         CAST(epoch(ts) AS BIGINT) AS second,
         row_number() OVER car AS place,
         CASE WHEN boot <> lag(boot) OVER car AND epoch(ts) - lag(epoch(ts)) OVER car >= 60 THEN 1 ELSE 0 END AS is_parted
@@ -53,7 +54,7 @@ parted AS (
 moved AS (
     SELECT
         *,
-        max(CASE WHEN speed_kmh >= 1 THEN second END) OVER (
+        max(CASE WHEN pace_kmh >= 1 THEN second END) OVER (
             PARTITION BY vehicle, part ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS moved_before
     FROM parted
@@ -61,13 +62,13 @@ moved AS (
 numbered AS (
     SELECT
         *,
-        sum(CASE WHEN speed_kmh >= 1 AND (moved_before IS NULL OR second - moved_before >= 300) THEN 1 ELSE 0 END) OVER (
+        sum(CASE WHEN pace_kmh >= 1 AND (moved_before IS NULL OR second - moved_before >= 300) THEN 1 ELSE 0 END) OVER (
             PARTITION BY vehicle, part ORDER BY place
         ) AS number
     FROM moved
 ),
 bounded AS (
-    SELECT *, max(CASE WHEN speed_kmh >= 1 THEN second END) OVER (PARTITION BY vehicle, part, number) AS last_second
+    SELECT *, max(CASE WHEN pace_kmh >= 1 THEN second END) OVER (PARTITION BY vehicle, part, number) AS last_second
     FROM numbered
     WHERE number > 0
 ),
@@ -75,7 +76,7 @@ steps AS (
     SELECT
         *,
         CASE WHEN second - lag(second) OVER trip > 60 THEN 60 ELSE second - lag(second) OVER trip END AS step_s,
-        (speed_kmh + lag(speed_kmh) OVER trip) / 2 AS step_speed_kmh,
+        (pace_kmh + lag(pace_kmh) OVER trip) / 2 AS step_speed_kmh,
         (fuel_rate_lph + lag(fuel_rate_lph) OVER trip) / 2 AS step_fuel_lph,
         (battery_power_w + lag(battery_power_w) OVER trip) / 2 AS step_power_w
     FROM bounded
@@ -91,8 +92,8 @@ trips AS (
         max(ts) AS ended_at,
         max(second) - min(second) AS duration_s,
         sum(step_speed_kmh * step_s) / 3600 AS distance_km,
-        max(speed_kmh) AS max_speed_kmh,
-        coalesce(sum(step_s) FILTER (WHERE speed_kmh < 1), 0) AS idle_s,
+        max(pace_kmh) AS max_speed_kmh,
+        coalesce(sum(step_s) FILTER (WHERE pace_kmh < 1), 0) AS idle_s,
         CASE WHEN sum(step_s) FILTER (WHERE step_fuel_lph IS NOT NULL) >= 0.9 * sum(step_s)
             THEN sum(step_fuel_lph * step_s) / 3600
         END AS fuel_l,

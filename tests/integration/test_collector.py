@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import json
 import os
 import random
@@ -11,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.mosquitto
 
 RUNNER = Path(__file__).with_name("collector_process.py")
 ROOT = Path(__file__).parents[2]
+TWIZY = sorted((ROOT / "../shared/data/vehicles/twizy_ev").glob("*.csv"))
 QUIET = Until(idle_s=1.5)
 
 
@@ -435,6 +439,79 @@ def test_killed_at_random_moments_it_loses_nothing_and_doubles_nothing(
     assert len({(row["seq"], row["row"], row["payload"]) for row in waiting}) == len(waiting)
     assert len([row for row in waiting if row["reason"] == "not_json"]) == messages // 500
     assert report.readings < 2 * messages  # the ones before the kills counted
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not TWIZY, reason="the Twizy logs are not in ../shared/data")
+def test_rocade_collect_killed_ten_times_while_rocade_replay_plays_real_logs(
+    mosquitto: Mosquitto, settings_for: Any
+) -> None:
+    small: dict[str, Any] = {"batch_messages": 20, "receive_maximum": 100, "batch_seconds": 0.05, "land_seconds": 0.2}
+    settings = settings_for(mosquitto, **small)
+    environment = {f"ROCADE_{key.upper()}": str(value) for key, value in small.items()} | {
+        "ROCADE_HOME": str(settings.home),
+        "ROCADE_MQTT_URL": settings.mqtt_url,
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def rocade(*arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "pipelines.cli", *arguments]
+        return subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+    assert rocade("collect", "--idle", "0.1").wait() == 0  # so that the broker keeps what nobody takes
+    # 40,380 s of driving in about 100 s
+    replaying = rocade("replay", *map(str, TWIZY), "--layout", "twizy", "--speed", "400")
+    chance, killed_while_playing, progress = random.Random(2), 0, []
+    for _ in range(10):
+        child = rocade("collect", "--json")
+        time.sleep(chance.uniform(3, 8))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        killed_while_playing += replaying.poll() is None
+        progress.append(len(rows_of(settings, "core.readings", "seq")))
+    assert replaying.wait() == 0
+    assert rocade("collect", "--idle", "3").wait() == 0
+    assert killed_while_playing == 10
+    assert 0 < progress[0] < progress[-1]
+
+    expected: Counter[float] = Counter()
+    lines = 0
+    for file in TWIZY:
+        with file.open(newline="", encoding="utf-8") as text:
+            speeds = [float(row["Speed"]) for row in csv.DictReader(text)]
+        lines += len(speeds)
+        expected.update(speeds)
+    found = rows_of(settings, "core.readings", "vehicle, boot, seq, row, signal, value")
+    identities = {(each["boot"], each["seq"], each["row"], each["signal"]) for each in found}
+    assert len(identities) == len(found)
+    assert len({(each["boot"], each["seq"], each["row"]) for each in found}) == lines
+    assert Counter(each["value"] for each in found if each["signal"] == "Vehicle.Speed") == expected
+    assert rows_of(settings, "quarantine.messages") == []
+
+
+def test_of_what_a_full_disk_does_not_take_nothing_is_acknowledged(
+    mosquitto: Mosquitto, cars: Callable[[str], Car], settings_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(mosquitto)
+    car = cars("CAR1")
+    car.consent("service")
+    collect(settings, until=Until(idle_s=0.1))
+    for _ in range(10):
+        car.drive([0, {"Vehicle.Speed": 1}])
+    car.park()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.collect.journal.sync_folder", full)  # the very last step
+        with pytest.raises(CollectError, match="cannot be written: No space left on device") as caught:
+            collect(settings, until=QUIET)
+    assert str(settings.journal / settings.collector_name) in str(caught.value)
+    report = collect(settings, until=QUIET)
+    assert report.messages >= 10  # they all come again
+    found = rows_of(settings, "core.readings", "seq")
+    assert sorted(row["seq"] for row in found) == list(range(10))
 
 
 def test_a_polite_stop_finishes_what_was_received(

@@ -119,3 +119,38 @@ def test_a_broken_contract_fails_its_year_without_retry_and_publishes_the_others
         done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert "QualityError accidents 2017: lieux-2017.csv, line 1: column 'catr' is missing" in done.stdout
     assert "{'vintage': 2023, 'published': 4, 'unchanged': 0}" in done.stdout
+
+
+@pytest.mark.timeout(600)
+def test_what_one_year_published_is_announced_although_another_failed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    site = write_accident_samples(tmp_path / "site", accidents_per_year=50, years=[2017, 2023])
+    file = site / "lieux-2017.csv"
+    file.write_bytes(file.read_bytes().replace(b"catr", b"category", 1))
+    with Mirror(site) as mirror:
+        env = environment | {
+            "ROCADE_DATAGOUV_URL": mirror.url,
+            "ROCADE_HOME": str(tmp_path / "home"),
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        }
+        first = _run(env, tmp_path)
+        # vintages, 2023, announce; and the run tells of 2017
+        assert first["open_data"]["tasks"] == {"success": 3, "failed": 1}
+        assert first["open_data"]["state"] == "failed"
+        second = _run(env, tmp_path)
+    assert second["open_data"]["tasks"] == {"success": 2, "failed": 1, "skipped": 1}
+
+
+def test_a_dag_that_fails_in_the_demo_fails_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "dags.json"
+    nobody = {"ROCADE_DATAGOUV_URL": "http://127.0.0.1:9", "ROCADE_HTTP_RETRIES": "0"}
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.demo.airflow_run", str(out)],
+        env=environment | nobody,
+        capture_output=True,
+        check=True,
+        timeout=240,  # the first retry of a schedule comes after five minutes
+    )
+    states = {each["dag"]: each["state"] for each in json.loads(out.read_text(encoding="utf-8"))}
+    assert states == {"open_data": "failed", "telemetry": "success", "tables": "success"}

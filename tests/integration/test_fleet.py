@@ -22,12 +22,13 @@ from paho.mqtt.properties import Properties
 
 from pipelines.errors import CollectError
 from pipelines.fleet import publish
-from pipelines.fleet.batches import CONTENT_TYPE, batch_messages
+from pipelines.fleet.batches import batch_messages
 from pipelines.fleet.broker import MAX_PAYLOAD_BYTES, EmbeddedBroker
 from pipelines.fleet.publish import Publisher
 from pipelines.fleet.replay import replay
 from pipelines.fleet.roads import distance_m
 from pipelines.fleet.simulate import FAULTS, simulate
+from pipelines.mqtt import JSON_BATCH
 from pipelines.progress import Silent
 from pipelines.settings import load_settings
 
@@ -116,7 +117,7 @@ def test_retained_consent_and_content_type_reach_a_later_subscriber(broker: str)
     assert message.topic == "rocade/v1/car-01/consent"
     assert json.loads(message.payload) == {"consent": "service", "ts": 1000}
     assert message.properties is not None
-    assert message.properties.ContentType == CONTENT_TYPE
+    assert message.properties.ContentType == JSON_BATCH
 
 
 def test_an_absent_subscriber_gets_its_backlog_whole_and_in_order(broker: str) -> None:

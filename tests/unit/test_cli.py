@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,34 @@ def test_a_refused_file_exits_with_5_and_waits_in_quarantine(home: Path) -> None
     assert "line 2, column an, mois, jour, value '2019 / 13 / 20'" in done.stdout
     (reason,) = json.loads(rocade("quarantine", "--json").stdout)
     assert (reason["table"], reason["reason"], reason["rows"]) == ("core.accidents", "does_not_cast", 1)
+
+
+def test_square_brackets_in_names_and_cells_are_no_markup(home: Path) -> None:
+    bad = ROW.replace(";9;", ";[/red];", 1)
+    (home / "caract-2019 [1].csv").write_text(f"{HEADER}\n{bad}\n", encoding="utf-8")
+    done = rocade("ingest", "accidents", "-r", "caract-2019 [1].csv")
+    assert done.returncode == 5, done.stderr
+    assert "caract-2019 [1].csv" in done.stdout
+    assert "value '2019 / [/red] / 20'" in done.stdout
+    assert "[/red]" in rocade("quarantine", "--rows", "1").stdout
+
+
+def test_figures_are_whole_on_a_narrow_terminal(home: Path) -> None:
+    (home / "caracteristiques-2019.csv").write_text(f"{HEADER}\n{ROW}\n", encoding="utf-8")
+    code = (
+        "import os, pty, sys\n"
+        "sys.exit(os.waitstatus_to_exitcode(pty.spawn([sys.executable, '-m', 'pipelines.cli', *sys.argv[1:]])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "ingest", "accidents", "-r", "caracteristiques-2019.csv"],
+        capture_output=True,
+        env=os.environ | {"COLUMNS": "80", "TERM": "xterm"},
+        check=False,
+    )
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout.decode())
+    assert done.returncode == 0, text
+    assert re.search(r"resource +table +status +rows +published +rejected", text), text
+    assert "caracteristiques-2019.csv" in text  # the bars say it whole
 
 
 def test_strict_makes_tolerated_rejects_tell(home: Path) -> None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from pipelines.ingest import QUARANTINE_TABLE, Outcome, ingest
+from pipelines.errors import LakeError, SettingsError
+from pipelines.ingest import Outcome, ingest
 from pipelines.lake import Lake, connect
-from pipelines.lake.quarantine import reasons, rejected_rows
+from pipelines.lake.quarantine import FILES, reasons, rejected_rows
 from pipelines.progress import Silent
 from pipelines.settings import Settings
 
 CARACT = "Num_Acc;jour;mois;an;hrmn;lum;dep;com;agg;int;atm;col;adr;lat;long"
 VEHICLES = "Num_Acc;id_vehicule;num_veh;senc;catv;obs;obsm;choc;manv;motor;occutc"
+
+
+PLACES = "Num_Acc;catr;voie;v1;v2;circ;nbv;vosp;prof;pr;pr1;plan;lartpc;larrout;surf;infra;situ;vma"
+
+
+def place(number: int) -> str:
+    return f"2019{number:08};4;RUE DE LA PAIX;0;;2;2;0;1;(1);(1);1;;-1;1;0;1;50"
 
 
 def caract(number: int, month: str = "9") -> str:
@@ -100,7 +110,7 @@ def test_too_many_rejects_publish_nothing_and_keep_the_last_good_version(
     assert [(each.reason, each.rows) for each in reasons(settings)] == [("does_not_cast", 1)]
     # refused again when asked again: quarantined once, tried again
     assert bring("caract-2019.csv", CARACT, [caract(n) for n in range(9)] + [caract(9, month="13")]).status == "refused"
-    assert _count(settings, QUARANTINE_TABLE) == 1
+    assert _count(settings, FILES) == 1
 
 
 def test_a_collapse_of_rows_is_refused(settings: Settings, bring: Callable[..., Outcome]) -> None:
@@ -112,8 +122,158 @@ def test_a_collapse_of_rows_is_refused(settings: Settings, bring: Callable[..., 
 def test_a_key_of_another_resource_is_refused(settings: Settings, bring: Callable[..., Outcome]) -> None:
     bring("caract-2019.csv", CARACT, [caract(n) for n in range(10)])
     clash = bring("copy.csv", CARACT, [caract(9), caract(10)])
-    assert "1 rows are already published from another resource, for example caract-2019.csv" in (clash.message or "")
+    assert "1 keys are already published from another resource, for example caract-2019.csv" in (clash.message or "")
     assert _count(settings, "core.accidents") == 10
+
+
+def test_a_collapse_is_published_when_somebody_says_that_it_is_right(
+    tmp_path: Path, settings: Settings, bring: Callable[..., Outcome]
+) -> None:
+    bring("caract-2019.csv", CARACT, [caract(n) for n in range(10)])
+    refused = bring("caract-2019.csv", CARACT, [caract(n) for n in range(4)])
+    assert "--accept-shrink" in (refused.message or "")
+    files = [str(tmp_path / "caract-2019.csv")]
+    (taken,) = ingest("accidents", settings, Silent(), files, accept_shrink=True)
+    assert (taken.status, taken.published) == ("published", 4)
+    assert taken.warnings == ("table: 4 rows after 10, accepted with --accept-shrink",)
+
+
+def test_the_same_rows_under_another_name_are_refused_in_a_table_without_key(bring: Callable[..., Outcome]) -> None:
+    bring("lieux-2019.csv", PLACES, [place(n) for n in range(10)])
+    copy = bring("lieux.csv", PLACES, [place(n) for n in range(10)])
+    assert copy.status == "refused"
+    assert "10 keys are already published from another resource, for example lieux-2019.csv" in (copy.message or "")
+
+
+def test_a_resource_stays_with_its_table(settings: Settings, bring: Callable[..., Outcome]) -> None:
+    bring("mine.csv", CARACT, [caract(n) for n in range(10)])
+    other = bring("mine.csv", VEHICLES, [vehicle(n) for n in range(10)])
+    assert (other.status, other.exit_code) == ("failed", 5)
+    assert "until now this resource gave rows to core.accidents" in (other.message or "")
+    assert not Lake(settings.lake).exists("core.accident_vehicles")
+
+
+def test_a_name_that_says_another_table_is_refused(bring: Callable[..., Outcome]) -> None:
+    swapped = bring("lieux-2019.csv", CARACT, [caract(1)])
+    assert (swapped.status, swapped.exit_code) == ("failed", 5)
+    assert "columns are those of accidents; the name says accident_places" in (swapped.message or "")
+
+
+def test_an_unknown_vintage_says_what_to_change_and_the_others_are_published(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for year in (2019, 2025):
+        rows = caract(1).replace("2019", str(year))
+        (tmp_path / f"caract-{year}.csv").write_text(f"{CARACT}\n{rows}\n", encoding="utf-8")
+    files = [str(tmp_path / f"caract-{year}.csv") for year in (2025, 2019)]
+    new, known = ingest("accidents", settings, Silent(), files)
+    assert (new.status, new.exit_code, known.status) == ("failed", 5, "published")
+    assert "vintage 2025 is unknown" in (new.message or "")
+    assert "set `last: 2025` in schemas/accidents.yaml" in (new.message or "")
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_done(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"2 of the given resources are called a_b\.csv"):
+        ingest("accidents", settings, Silent(), [str(tmp_path / "x" / "a b.csv"), "https://example.org/y/a_b.csv?v=2"])
+
+
+def test_every_row_is_published_or_in_quarantine(settings: Settings, bring: Callable[..., Outcome]) -> None:
+    odd = [caract(2000, month="13"), caract(7), "201900000300;1;2", caract(2001) + ";x", "", caract(2002)]
+    outcome = bring("caract-2019.csv", CARACT, [caract(n) for n in range(1000)] + odd)
+    assert outcome.status == "published"
+    assert outcome.quarantined == {"does_not_cast": 1, "duplicate_key": 1, "row_too_short": 1, "row_too_long": 1}
+    assert outcome.rows == 1005 == (outcome.published or 0) + _count(settings, FILES)
+    assert _count(settings, "core.accidents") == outcome.published
+
+
+class Stopped(BaseException):
+    """As a signal would stop the process."""
+
+
+@pytest.mark.parametrize("stage", ["append", "publish", "forget_older_rejects", "remember", "after publish"])
+def test_a_run_that_was_stopped_is_done_again(
+    settings: Settings, bring: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    from pipelines import ingest as module
+
+    old = [caract(n) for n in range(199)] + [caract(500, month="13")]
+    new = [caract(n) for n in range(300)] + [caract(600, month="14")]
+    bring("caract-2019.csv", CARACT, old)
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stopped
+
+    publish = Lake.publish
+
+    def publish_then_stop(*arguments: Any, **named: Any) -> None:
+        publish(*arguments, **named)
+        raise Stopped
+
+    with monkeypatch.context() as broken:
+        if stage in ("append", "publish"):
+            broken.setattr(Lake, stage, stop)
+        elif stage == "after publish":
+            broken.setattr(Lake, "publish", publish_then_stop)
+        else:
+            broken.setattr(module, stage, stop)
+        with pytest.raises(Stopped):
+            bring("caract-2019.csv", CARACT, new)
+    # Whatever is published now, its rejected row is in quarantine.
+    published = _count(settings, "core.accidents")
+    assert published in (199, 300)
+    waiting = {row["value"] for row in rejected_rows(settings, None, 10)}
+    assert ("2019 / 13 / 20" if published == 199 else "2019 / 14 / 20") in waiting
+    again = bring("caract-2019.csv", CARACT, new)
+    assert again.status == ("unchanged" if published == 300 else "published")
+    assert _count(settings, "core.accidents") == 300
+    assert [row["value"] for row in rejected_rows(settings, None, 10)] == ["2019 / 14 / 20"]
+    version = Lake(settings.lake).version(FILES)
+    assert bring("caract-2019.csv", CARACT, new).status == "unchanged"
+    assert Lake(settings.lake).version(FILES) == version
+
+
+def test_a_failed_commit_keeps_the_rejects_of_what_is_published(
+    settings: Settings, bring: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring("caract-2019.csv", CARACT, [caract(n) for n in range(199)] + [caract(500, month="13")])
+
+    def fail(*_: object, **__: object) -> None:
+        raise LakeError("could not commit")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "publish", fail)
+        assert bring("caract-2019.csv", CARACT, [caract(n) for n in range(300)]).status == "failed"
+    assert [row["value"] for row in rejected_rows(settings, None, 10)] == ["2019 / 13 / 20"]
+
+
+def test_a_second_ingest_says_that_it_waits(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "caract-2019.csv").write_text(f"{CARACT}\n{caract(1)}\n", encoding="utf-8")
+    settings.root.mkdir(parents=True)
+    other = FileLock(settings.root / "ingest-accidents.lock")
+    other.acquire()
+
+    class Told(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+            other.release()
+
+    notes: list[str] = []
+    (outcome,) = ingest("accidents", settings, Told(), [str(tmp_path / "caract-2019.csv")])
+    assert outcome.status == "published"
+    assert "another process ingests accidents" in notes[0]
+
+
+def test_a_key_with_a_null_is_no_orphan(bring: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vehicle without an id points at nothing; here, vehicles point at themselves by their id."""
+    from pipelines import ingest as module
+    from pipelines.contracts import Contract
+
+    content = module.load_contract("accidents").model_dump(by_alias=True)
+    content["tables"][2]["foreign_keys"] = [{"fields": ["accident_id", "vehicle_id"], "table": "accident_vehicles"}]
+    bring("vehicules-2019.csv", VEHICLES, [vehicle(n) for n in range(10)])
+    monkeypatch.setattr(module, "load_contract", lambda _: Contract.model_validate(content))
+    outcome = bring("more.csv", VEHICLES, [f"2019{n:08};;A01;1;7;0;2;1;1;1;" for n in range(10, 20)])
+    assert outcome.status == "published", outcome.message
 
 
 def test_orphans_are_judged_where_the_parents_are_there(bring: Callable[..., Outcome]) -> None:

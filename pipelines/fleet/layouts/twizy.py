@@ -147,6 +147,8 @@ def _sheet(file: Path) -> _Sheet:
         raise ConformError("the file is empty", where=str(file), fix="leave this file out")
     first = min(lines)
     header = lines.pop(first)
+    while header and not header[-1]:  # a line that ends with a comma, as the lines of data may
+        header.pop()
     if not {"date", "time"} <= {title.casefold() for title in header}:
         raise ConformError(
             f"no header with the columns Date and Time, but {','.join(header)[:80]!r}",
@@ -194,16 +196,16 @@ def _day(text: str) -> date | None:
 
 
 def _forget_impossible_days(lines: Sequence[_Line], oldest: date, newest: date) -> None:
-    """Forget days outside the plausible time, and days that the log leaves again for the day it came from."""
+    """Forget days outside the plausible time, and days that the log leaves again for a day it was in before."""
     for line in lines:
         if line.day and not oldest <= line.day <= newest:
             line.day = None
-    runs = [list(run) for _, run in groupby((line for line in lines if line.day), key=lambda line: line.day)]
-    strays = [
-        run for before, run, after in zip(runs, runs[1:], runs[2:], strict=False) if before[0].day == after[0].day
-    ]
-    for line in (line for run in strays for line in run):
-        line.day = None
+    runs = [(day, list(run)) for day, run in groupby((line for line in lines if line.day), key=lambda line: line.day)]
+    days = [day for day, _ in runs]
+    for at, (_, run) in enumerate(runs):
+        if set(days[:at]) & set(days[at + 1 :]):
+            for line in run:
+                line.day = None
 
 
 def _instants(lines: Sequence[_Line]) -> list[datetime | None]:

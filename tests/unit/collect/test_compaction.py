@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +130,65 @@ def test_two_compactions_at_once_do_not_double(settings: Settings, lake: Lake, m
     with pytest.raises(LakeError, match="could not compact"):
         compact_readings(settings)
     assert [seq for _, seq, _ in found(lake)] == [1, 2]
+
+
+def test_two_compactions_with_a_landing_between_their_starts_do_not_double(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, 1)
+    land(lake, 2)
+    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+
+    def slow(*args: Any) -> tuple[int, int]:
+        monkeypatch.setattr(compaction, "_rewrite", rewrite)
+        land(lake, 3)  # the other one starts from a later version than ours
+        compact_readings(settings)
+        return rewrite(*args)
+
+    monkeypatch.setattr(compaction, "_rewrite", slow)
+    with pytest.raises(LakeError, match="could not compact"):
+        compact_readings(settings)
+    assert [seq for _, seq, _ in found(lake)] == [1, 2, 3]
+
+
+def test_a_compaction_that_is_stopped_leaves_no_file_behind(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, 1)
+    land(lake, 2)
+    before = sorted(lake.path(READINGS).rglob("*.parquet"))
+    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+
+    def stopped(*args: Any) -> tuple[int, int]:
+        rewrite(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compaction, "_rewrite", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        compact_readings(settings)
+    assert sorted(lake.path(READINGS).rglob("*.parquet")) == before
+
+
+def test_landing_and_two_compactions_at_the_same_time_keep_every_reading_once(settings: Settings, lake: Lake) -> None:
+    land(lake, 0)
+    done = threading.Event()
+    made: list[int] = []
+
+    def compacting() -> None:
+        while not done.is_set():
+            with suppress(LakeError):  # the two collide, and say so
+                made.append(len(compact_readings(settings).days))
+
+    others = [threading.Thread(target=compacting) for _ in range(2)]
+    for other in others:
+        other.start()
+    for seq in range(1, 60):
+        land(lake, seq)
+    done.set()
+    for other in others:
+        other.join()
+    assert [seq for _, seq, _ in found(lake)] == list(range(60))
+    assert sum(made) > 0
 
 
 def test_rows_that_are_erased_meanwhile_do_not_come_back(

@@ -9,6 +9,7 @@ import pytest
 from pipelines.collect import intake as intake_module
 from pipelines.collect.formats import Message
 from pipelines.collect.tables import QUARANTINE_SCHEMA, READINGS_SCHEMA
+from pipelines.privacy.pseudonyms import KeyDestroyed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,3 +266,39 @@ def test_nothing_at_all(inlet: Inlet) -> None:
     taken = inlet.intake.take([])
     assert taken.readings.schema == READINGS_SCHEMA
     assert taken.rejected.schema == QUARANTINE_SCHEMA
+
+
+def test_a_batch_over_a_months_end_keeps_the_name_it_began_with(inlet: Inlet, message: Make, batch: Batch) -> None:
+    inlet.consent("CAR1")
+    end = 1_769_904_000_000  # 2026-02-01T00:00Z
+    rows = [0, {"Vehicle.Speed": 1}], [5000, {"Vehicle.Speed": 2}]
+    taken = inlet.intake.take([message(batch(*rows, t0=end - 2000))])
+    assert taken.readings["day"].to_pylist() == [date(2026, 1, 31), date(2026, 2, 1)]
+    assert set(taken.readings["vehicle"].to_pylist()) == {inlet.names.vehicle("CAR1", end - 1)}
+
+
+def test_late_readings_of_a_month_whose_key_was_destroyed_are_dropped(
+    inlet: Inlet, message: Make, batch: Batch, tmp_path: Path
+) -> None:
+    inlet.consent("CAR1")
+    january = NOW - 10 * 86_400_000
+    inlet.names.vehicle("CAR1", january)
+    (tmp_path / "keys" / "2026-01.key").unlink()
+    fresh = type(inlet)(tmp_path)  # as after a restart
+    fresh.consent("CAR1")
+    late, recent = batch([0, {"Vehicle.Speed": 1}], t0=january), batch([0, {"Vehicle.Speed": 2}], seq=1)
+    taken = fresh.intake.take([message(late), message(recent)])
+    assert (taken.silent, taken.rejected.num_rows) == (1, 0)
+    assert taken.readings["value"].to_pylist() == [2]
+    assert not (tmp_path / "keys" / "2026-01.key").exists()
+
+
+def test_without_the_key_of_the_month_that_runs_nothing_is_taken(
+    inlet: Inlet, message: Make, batch: Batch, tmp_path: Path
+) -> None:
+    inlet.names.vehicle("CAR1", NOW)
+    (tmp_path / "keys" / "2026-02.key").unlink()
+    fresh = type(inlet)(tmp_path)
+    fresh.consent("CAR1")
+    with pytest.raises(KeyDestroyed, match="restore it from a backup"):
+        fresh.intake.take([message(batch([0, {"Vehicle.Speed": 1}]))])

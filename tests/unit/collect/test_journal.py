@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import pyarrow as pa
 import pytest
 
@@ -44,8 +47,6 @@ def test_what_a_crash_left_half_written_is_no_segment(journal: Journal) -> None:
 
 
 def test_a_segment_is_synced_before_it_has_its_name(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     steps: list[str] = []
     really = os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: (steps.append(f"sync {len(journal.numbers())}"), really(handle)))
@@ -62,3 +63,19 @@ def test_a_damaged_segment_is_named(journal: Journal) -> None:
     with pytest.raises(CollectError, match="cannot be read") as caught:
         journal.read(1)
     assert file.name in str(caught.value)
+
+
+def test_a_full_disk_is_named_and_leaves_no_segment(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with journal.locked():
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(CollectError, match="cannot be written: No space left on device") as caught:
+                journal.append(1, GOOD, BAD)
+        assert str(journal.folder) in str(caught.value)
+        assert journal.numbers() == []
+        assert not list(journal.folder.glob("*.tmp"))  # what is on a full disk must not stay on it
+        journal.append(1, GOOD, BAD)
+        assert journal.read(1) == (GOOD, BAD)

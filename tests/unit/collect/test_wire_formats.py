@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.collect.formats import JSON_BATCH, Statement, Unreadable, read_batch, read_consent, subject
+from pipelines.collect.formats import Statement, Unreadable, read_batch, read_consent, subject
+from pipelines.mqtt import JSON_BATCH
 from pipelines.privacy.consent import ALWAYS
 
 BOOT = "00000000-0000-4000-8000-00000000000a"

@@ -112,6 +112,16 @@ def test_a_year_that_contradicts_the_name_is_rejected(run: Run) -> None:
         ("a;b;c\n1;2;3\n", "autre.csv", "no table of 'accidents'"),
         (f"{PLACES};vma\n{PLACE};50\n", "lieux-2019.csv", "'vma' stands twice"),
         (f"{PLACES}\n{PLACE}".encode() + b"\x81\xff", "lieux-2019.csv", "0x81.*Windows-1252"),
+        (f"{PLACES}\n{PLACE}\n".encode() + b"\xe9\n\n\x90", "lieux-2019.csv", "line 5: byte 0x90"),
+        (f"\n{PLACES}\n{PLACE}\n", "lieux-2019.csv", "line 1: line 1 is blank"),
+        (b'{"rows":' + b"[1,2,3]," * 40_000, "lieux-2019.csv", "line 1: this is no table"),
+        (b'"' + b"x;" * 150_000, "lieux-2019.csv", "line 1: this is no table"),
+        (f"{PLACES}\n{PLACE}\n", "usagers-2019.csv", "accident_places.*the name says accident_users"),
+        (
+            f"{PLACES}\n{PLACE}\n{PLACE.replace('RUE', chr(34) + 'RUE')}\n{PLACE}\n",
+            "lieux-2019.csv",
+            "near line 3: a quote",
+        ),
     ],
 )
 def test_what_is_no_table_of_ours_is_refused_with_its_reason(
@@ -129,3 +139,128 @@ def test_utf8_broken_far_into_the_file_is_noticed(run: Run) -> None:
     result = run(data)
     assert result.sniffed.encoding == "cp1252"
     assert _rows(result)[-1]["road"] == "RUE DE LA RÉSISTANCE"
+
+
+def test_lower_case_words_keep_their_first_and_last_letters(run: Run) -> None:
+    (row,) = _rows(run(f"{PLACES}\n{PLACE.replace('RUE DE LA PAIX', chr(160) + ' route du port ')}\n"))
+    assert row["road"] == "route du port"
+
+
+_NEXT = [PLACE.replace("00001;", f"{number:05};") for number in range(10)]
+_TWO_LINES = _NEXT[2].replace("RUE DE LA PAIX", '"RUE\nDE LA PAIX"')
+_BAD = _NEXT[3].replace(";4;", ";42;")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
+@pytest.mark.parametrize(
+    ("lines", "good", "bad"),
+    [
+        ([_NEXT[0], "", "", _NEXT[1], _BAD, _NEXT[4]], [2, 5, 7], [6]),
+        ([_NEXT[0], _TWO_LINES, _BAD, _NEXT[4]], [2, 3, 6], [5]),
+        (["", _NEXT[0], "201900000003;4;too short", "", _TWO_LINES, _NEXT[4] + ";x", _NEXT[5]], [3, 6, 9], [4, 8]),
+        ([_TWO_LINES + ";x", _NEXT[0], "", "201900000003;4"], [4], [2, 6]),
+        ([_NEXT[0], "   ", _NEXT[1]], [2, 4], [3]),
+        ([_TWO_LINES.replace(";50", ";fifty"), _NEXT[0], "", "", _BAD, _TWO_LINES], [4, 8], [2, 7]),
+    ],
+    ids=["blank lines", "two-line cell", "all at once", "two-line cell in a long row", "a line of spaces", "faults"],
+)
+def test_lines_are_those_an_editor_shows(run: Run, lines: list[str], good: list[int], bad: list[int], end: str) -> None:
+    text = "\n".join([PLACES, *lines]) + "\n"
+    result = run(text.replace("\n", end))
+    assert [row["source_line"] for row in _rows(result)] == good
+    assert [each[0] for each in _rejected(result)] == bad
+    assert result.rows == len(good) + len(bad)
+
+
+def test_line_ends_may_be_mixed(run: Run) -> None:
+    result = run(f"{PLACES}\r\n{_NEXT[0]}\n{_TWO_LINES}\r\n{_NEXT[1]}\r{_BAD}\r\n{_NEXT[4]}")
+    assert [row["source_line"] for row in _rows(result)] == [2, 3, 5, 7]
+    assert _rejected(result) == [(6, "catr", "42", "unknown_code")]
+    assert _rows(result)[1]["road"] == "RUE\nDE LA PAIX"
+
+
+def test_a_cell_of_two_lines_in_the_header_counts_too(run: Run) -> None:
+    header = PLACES + ';"remarks\nof the police"'
+    result = run(f"{header}\n{_NEXT[0]};\n\n{_NEXT[1]};x\n")
+    assert [row["source_line"] for row in _rows(result)] == [3, 5]
+
+
+def test_lines_of_a_key_that_stands_twice(run: Run) -> None:
+    header = "Num_Acc;senc;catv;occutc;obs;obsm;choc;manv;num_veh"
+    row = "201800000001;0;07;000;00;2;3;01;B01"
+    result = run(f"{header}\n\n{row}\n\n{row.replace('B01', 'A01')}\n{row}\n", "vehicules-2018.csv")
+    assert _rejected(result) == [(6, "accident_id, vehicle_number", "201800000001 / B01", "duplicate_key")]
+    assert "line 3" in result.rejected["detail"][0].as_py()
+    assert [each["source_line"] for each in _rows(result)] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "character", ["\ufffd", "\x85", "\x80", "\x00", "\x07"], ids=["U+FFFD", "NEL", "C1", "NUL", "BEL"]
+)
+def test_damaged_text_rejects_its_row(run: Run, character: str) -> None:
+    # beyond the first 256 kB, in which a NUL is taken for the mark of a binary file
+    good = [PLACE.replace("00001;", f"{number:05};") for number in range(5000)]
+    result = run("\n".join([PLACES, *good, PLACE.replace("PAIX", f"PA{character}X")]) + "\n")
+    assert _rejected(result) == [(5002, "voie", f"RUE DE LA PA{character}X", "damaged_text")]
+    assert result.clean == 5000
+
+
+def test_damage_in_a_column_that_is_not_read_does_not_matter(run: Run) -> None:
+    assert run(f"{PLACES};remarks\n{PLACE};caf\ufffd\n").clean == 1
+
+
+def test_one_foreign_byte_does_not_make_utf8_windows_1252(run: Run) -> None:
+    rows = [PLACE.replace("PAIX", "RÉSISTANCE")] * 20
+    data = "\n".join([PLACES, *rows, "@"]).encode().replace(b"@", PLACE.replace("PAIX", "É").encode("cp1252"))
+    result = run(data)
+    assert result.sniffed.encoding == "utf-8"
+    assert {row["road"] for row in _rows(result)} == {"RUE DE LA RÉSISTANCE"}
+    assert _rejected(result)[0][::3] == (22, "bad_encoding")
+
+
+def test_a_byte_order_mark_before_windows_1252_is_no_part_of_a_name(run: Run) -> None:
+    text = f"{PLACES}\n{PLACE.replace('PAIX', 'RÉSISTANCE')}\n"
+    result = run(b"\xef\xbb\xbf" + text.encode("cp1252"))
+    assert result.sniffed.encoding == "cp1252"
+    assert _rows(result)[0]["road"] == "RUE DE LA RÉSISTANCE"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ";".join(f'"{name}"' for name in PLACES.split(";")),
+        "; ".join(f'"{name}"' for name in PLACES.split(";")),
+        ";".join(f" {name}\u00a0" for name in PLACES.split(";")),
+        "\ufeff" + ";".join(f'"{name}"' for name in PLACES.split(";")),
+        PLACES + ";;",
+    ],
+    ids=["quoted", "quoted after a blank", "blanks", "mark and quotes", "separators at the end"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_names_may_be_dressed(run: Run, header: str, encoding: str) -> None:
+    if encoding == "cp1252" and header.startswith("\ufeff"):
+        data = b"\xef\xbb\xbf" + f"{header[1:]}\n{PLACE.replace('PAIX', 'É')}\n".encode(encoding)
+    else:
+        data = f"{header}\n{PLACE.replace('PAIX', 'É')}\n".encode(encoding)
+    result = run(data)
+    assert result.sniffed.header == tuple(PLACES.split(";"))
+    assert _rows(result)[0]["road"] == "RUE DE LA É"
+
+
+def test_separators_at_the_end_of_a_row_are_let_pass_and_a_value_there_is_not(run: Run) -> None:
+    """Nothing is lost with an empty cell; a value without a column would be."""
+    result = run("\n".join([PLACES, PLACE + ";", PLACE + ";;;", PLACE + ";0", PLACE]) + "\n")
+    assert [row["source_line"] for row in _rows(result)] == [2, 3, 5]
+    assert _rejected(result)[0][::3] == (4, "row_too_long")
+
+
+def test_the_first_missing_column_of_a_short_row_is_named(run: Run) -> None:
+    result = run(f"{PLACES}\n{PLACE}\n201900000003;4;too short\n")
+    assert _rejected(result) == [(3, "v1", "201900000003;4;too short", "row_too_short")]
+
+
+def test_text_that_was_encoded_twice_is_mended(run: Run) -> None:
+    """As in the published places of 2022: `HÔPITAL` went through latin-1 once too often."""
+    twice = "HÔPITAL À L'ÉCHANGEUR 1\u00a0000".encode().decode("latin-1")
+    (row,) = _rows(run(f"{PLACES}\n{PLACE.replace('PAIX', twice)}\n"))
+    assert row["road"] == "RUE DE LA HÔPITAL À L'ÉCHANGEUR 1\u00a0000"

@@ -82,6 +82,43 @@ def test_a_possible_date_that_the_log_leaves_again_is_not_believed(tmp_path: Pat
     assert log.repaired == [3, 4]
 
 
+def test_several_possible_dates_that_the_log_leaves_again_are_not_believed(tmp_path: Path) -> None:
+    dates = ["03/29/2021", "03/02/2021", "09/02/2021", "03/29/2021"]
+    log = read(tmp_path, *(line(date, f"12:00:0{second}") for second, date in enumerate(dates)))
+    assert seconds(log) == [f"2021-03-29 11:00:0{second}" for second in range(4)]
+    assert log.repaired == [3, 4]
+
+
+def test_a_log_without_a_possible_date_has_no_rows_and_lists_every_line(tmp_path: Path) -> None:
+    log = read(tmp_path, *(line("90/02/2032", f"12:00:0{second}") for second in range(3)))
+    assert log.rows == []
+    assert [fault.line for fault in log.rejected] == [2, 3, 4]
+
+
+def test_a_log_of_one_line(tmp_path: Path) -> None:
+    assert seconds(read(tmp_path, line("03/29/2021", "12:00:00"))) == ["2021-03-29 11:00:00"]
+
+
+def test_columns_in_another_order_and_columns_nobody_knows(tmp_path: Path) -> None:
+    log = read(tmp_path, "x,36.0,12:00:00,140.0,03/29/2021,1.5", header="Driver,SPEED,time,Alt,DATE,Torque")
+    ((_, values),) = log.rows
+    assert values == {SPEED: 36.0, "Vehicle.CurrentLocation.Altitude": 140.0}
+    assert log.dropped_columns == ["Driver", "Torque"]
+
+
+def test_a_header_that_ends_with_a_comma(tmp_path: Path) -> None:
+    rows = [line("03/29/2021", "12:00:00"), line("03/29/2021", "12:00:01") + ","]
+    log = read(tmp_path, *rows, header=HEADER + ",")
+    assert (len(log.rows), log.rejected) == (2, [])
+    assert log.dropped_columns == ["GpsSpeed", "Weather", "Traffic", "SpeedLimit"]
+
+
+def test_a_header_in_the_middle_is_listed_as_what_it_is_not(tmp_path: Path) -> None:
+    log = read(tmp_path, line("03/29/2021", "12:00:00"), HEADER, line("03/29/2021", "12:00:01"))
+    assert len(log.rows) == 2
+    assert [(fault.line, fault.column, fault.value) for fault in log.rejected] == [(3, "Time", "Time")]
+
+
 def test_a_drive_across_midnight_and_a_log_of_two_days_are_believed(tmp_path: Path) -> None:
     log = read(
         tmp_path,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,3 +144,17 @@ def test_a_damaged_ledger_stops_the_collector(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="not a line of the consent ledger") as caught:
         ledger(tmp_path)
     assert "consent.jsonl line 1" in str(caught.value)
+
+
+def test_a_full_disk_is_named_and_nothing_counts_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    ledger_ = ledger(tmp_path)
+    ledger_.record("CAR1", 1, 0, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(LakeError, match=r"consent.jsonl: the consent ledger cannot be written: No space left"):
+            ledger_.flush()
+    ledger_.flush()
+    assert ledger(tmp_path).timeline("CAR1") == Timeline((0,), (1,))

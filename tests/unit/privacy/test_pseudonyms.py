@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.errors import LakeError
-from pipelines.privacy.pseudonyms import Pseudonyms, key_at
+from pipelines.privacy.pseudonyms import KeyDestroyed, Pseudonyms, key_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_name_lasts_a_utc_month_and_no_longer(tmp_path: Path) -> None:
     assert january == names.vehicle("CAR1", LAST_OF_JANUARY - 86_400_000)
     assert january != names.vehicle("CAR1", FIRST_OF_FEBRUARY)
     assert january == Pseudonyms(tmp_path).vehicle("CAR1", LAST_OF_JANUARY)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["2026-01.key", "2026-02.key"]
+    assert sorted(file.name for file in tmp_path.glob("*.key")) == ["2026-01.key", "2026-02.key"]
 
 
 def test_drivers_and_cars_do_not_share_names(tmp_path: Path) -> None:
@@ -41,6 +41,7 @@ def test_drivers_and_cars_do_not_share_names(tmp_path: Path) -> None:
 def test_without_the_key_the_month_cannot_be_linked(tmp_path: Path) -> None:
     before = Pseudonyms(tmp_path).vehicle("CAR1", LAST_OF_JANUARY)
     (tmp_path / "2026-01.key").unlink()
+    (tmp_path / "2026-01.made").unlink()  # on purpose
     assert Pseudonyms(tmp_path).vehicle("CAR1", LAST_OF_JANUARY) != before
 
 
@@ -64,3 +65,12 @@ def test_a_damaged_key_is_not_replaced(tmp_path: Path) -> None:
     file.write_bytes(b"short")
     with pytest.raises(LakeError, match="5 bytes instead of 32"):
         key_at(file)
+
+
+def test_a_key_that_was_destroyed_is_not_made_anew(tmp_path: Path) -> None:
+    Pseudonyms(tmp_path).vehicle("CAR1", LAST_OF_JANUARY)
+    (tmp_path / "2026-01.key").unlink()
+    with pytest.raises(KeyDestroyed, match=r"2026-01\.key: the key of 2026-01 was destroyed"):
+        Pseudonyms(tmp_path).vehicle("CAR1", LAST_OF_JANUARY)
+    assert not (tmp_path / "2026-01.key").exists()
+    assert Pseudonyms(tmp_path).vehicle("CAR1", FIRST_OF_FEBRUARY)

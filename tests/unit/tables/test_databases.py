@@ -104,6 +104,19 @@ def test_queries_see_every_table_under_its_name(filled: World) -> None:
         con.close()
 
 
+def test_queries_read_the_lake_where_a_database_file_is_older(filled: World) -> None:
+    files = (filled.settings.public_db, filled.settings.personal_db)
+    former = [file.read_bytes() for file in files]
+    filled.ingest("core.accidents", ACCIDENTS, "r2", [{"accident_id": "n", "vintage": 2021, "department": "2A"}])
+    filled.land(drive("pseudonym-d", at(2), 300))
+    build(filled.settings)
+    for file, content in zip(files, former, strict=True):
+        file.write_bytes(content)  # as if the process had ended before the files were swapped
+    for query, count in (("core.accidents", 13), ("big.accidents_by_department", 3), ("small.trips", 4)):
+        with run_query(filled.settings, f"SELECT count(*) AS n FROM {query}", personal=True) as rows:
+            assert rows.read_all().to_pylist() == [{"n": count}], query
+
+
 def test_public_queries_see_nothing_personal(filled: World) -> None:
     con = open_query(filled.settings, personal=False)
     try:

@@ -156,6 +156,14 @@ def test_of_a_long_silence_only_a_minute_counts(world: World) -> None:
     assert trip["duration_s"] == 400
 
 
+def test_a_way_driven_backwards_counts(world: World) -> None:
+    world.land(drive("a", at(1), 300, 20.0) + drive("a", at(1, 8, 5), 300, -20.0, boot="second"))
+    (trip,) = trips(world)
+    forwards, turn, backwards = 299, 1, 299
+    assert trip["distance_km"] == pytest.approx((forwards + turn + backwards) * 20 / 3600, abs=1e-5)
+    assert (trip["duration_s"], trip["idle_s"], trip["max_speed_kmh"]) == (599, 0, 20)
+
+
 def test_manoeuvres_are_no_trips(world: World) -> None:
     world.land(
         drive("too short", at(1), 150, 4.0) + drive("too brief", at(1), 60, 100.0) + drive("enough", at(1), 61, 12.1)

@@ -1,7 +1,8 @@
-"""Reaching the broker: its address, credentials and certificates, and what to say when it cannot be had.
+"""MQTT as both sides of the broker need it: the collector, and the cars that are simulated or replayed.
 
-Belongs here: an MQTT 5 client ready to connect, the connecting, and the advice in its errors. Does not: sessions and
-subscriptions (session.py).
+Belongs here: what topics begin with and how a batch is labelled, an MQTT 5 client ready to connect, the connecting, and
+what to say when the broker cannot be had. Does not: what either side sends or hears (fleet, collect), and its sessions
+and subscriptions (collect/session.py).
 """
 
 from __future__ import annotations
@@ -15,14 +16,22 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from pipelines.collect.formats import TOPICS
 from pipelines.errors import CollectError, SettingsError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
+TOPICS = "rocade/v1"
+"""What all our topics begin with; a car's id and what it talks about follow."""
+
+JSON_BATCH = "application/vnd.rocade+json"
+"""Content type of a telemetry message."""
+
 ANSWER_S = 10.0
 """Seconds after which a broker that has not answered is none."""
+
+ENDED = "the broker ended the connection instead of answering"
+"""Why a connection is refused where the broker says nothing: its TLS 1.3 tells so of a missing certificate."""
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _KEEPALIVE_S = 30
@@ -73,16 +82,20 @@ def connect(client: Client, settings: Settings, *, clean: bool, **properties: in
             clean_start=clean,
             properties=greeting,
         )
-    except ssl.SSLError as error:
+    except ssl.SSLCertVerificationError as error:
         raise CollectError(
             f"the broker's certificate is not accepted: {error}",
             where=place(settings),
-            fix="name the CA that signed it by ROCADE_MQTT_CA, or use mqtt:// if the broker speaks no TLS there",
+            fix="name the CA that signed it by ROCADE_MQTT_CA",
+        ) from error
+    except (ssl.SSLError, ConnectionResetError) as error:
+        raise CollectError(
+            f"the broker does not speak to us: {error}", where=place(settings), fix=_fix(ENDED)
         ) from error
     except OSError as error:
         raise CollectError(f"the broker cannot be reached: {error}", where=place(settings), fix=_fix(None)) from error
     if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
-        raise CollectError(f"the broker cannot be reached: {result.name}", where=place(settings), fix=_fix(None))
+        raise refusal(settings, ENDED)
 
 
 def place(settings: Settings) -> str:
@@ -138,6 +151,11 @@ def _bad_address(settings: Settings, why: str) -> SettingsError:
 
 
 def _fix(refused: str | None) -> str:
+    if refused == ENDED:
+        return (
+            "if it asks for a client certificate, name one that it accepts by ROCADE_MQTT_CERT and ROCADE_MQTT_KEY; "
+            "its address begins with mqtts:// where it speaks TLS, else with mqtt://"
+        )
     if refused is None:
         return "start the broker, or set ROCADE_MQTT_URL to where it is"
     if "grant" in refused:

@@ -1,0 +1,137 @@
+"""DuckDB's CSV reader: how it is asked, which records it refused, and on which line of the file each record stands.
+
+The reader numbers records, and a record is not always a line: a quoted cell may hold line ends, and blank lines are
+skipped. Files in which every record is one line (the rule) cost nothing; only the others are walked again.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.errors import ConformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from pipelines.conform.sniff import Sniffed
+
+_REASONS = {
+    "MISSING COLUMNS": "row_too_short",
+    "TOO MANY COLUMNS": "row_too_long",
+    "UNQUOTED VALUE": "open_quote",
+    "LINE SIZE OVER MAXIMUM": "line_too_long",
+    "INVALID ENCODING": "bad_encoding",
+}
+_LONGEST = 16 << 20
+
+
+def read_csv_sql(sniffed: Sniffed) -> str:
+    """A table function over the file: columns ``c0, c1, …``, all text; records it cannot read go to ``reject_errors``.
+
+    Empty cells beyond the last column are let pass: a separator at the end of a row says nothing.
+    """
+    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
+    file = str(sniffed.path).replace("'", "''")
+    return (
+        f"read_csv('{file}', delim='{sniffed.separator}', header=true, auto_detect=false, all_varchar=true, quote='\"', "
+        f"escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={_LONGEST})"
+    )
+
+
+def refused_records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed, name: str) -> pa.Table:
+    """Records that the reader refused in the scan just made on ``con``, in the order of the file.
+
+    Returns:
+        ``line`` (as the reader counts), ``position`` (of the record's first byte, from 0; blank lines may stand between),
+        ``column_name``, ``value``, ``reason``, ``detail``, ``row``.
+
+    Raises:
+        ConformError: a quote is never closed, so that rows were swallowed.
+    """
+    kinds = ", ".join(f"'{kind}': '{reason}'" for kind, reason in _REASONS.items())
+    found = con.sql(
+        f"""
+        SELECT DISTINCT ON (line_byte_position) line::BIGINT AS line, line_byte_position::BIGINT - 1 AS position,
+            column_name, left(csv_line, 1000) AS value, coalesce(MAP {{{kinds}}}[error_type::VARCHAR], 'unreadable') AS reason,
+            error_message AS detail, csv_line AS row
+        FROM reject_errors ORDER BY line_byte_position, column_idx, byte_position"""
+    ).to_arrow_table()
+    for record in found.select(["line", "reason", "row"]).to_pylist():
+        if record["reason"] == "open_quote" and "\n" in (record["row"] or "").strip("\r\n"):
+            raise ConformError(
+                "a quote is opened that is never closed; what follows cannot be told apart",
+                where=f"{name}, near line {record['line']}",
+                fix="the last good version stays published; tell the publisher",
+            )
+    names = [_published_name(column, sniffed) for column in found["column_name"].to_pylist()]
+    width = len(sniffed.header)
+    details = [
+        f"{text.splitlines()[0].strip()} (the header has {width} columns)" for text in found["detail"].to_pylist()
+    ]
+    found = found.set_column(found.schema.get_field_index("column_name"), "column_name", pa.array(names, pa.string()))
+    return found.set_column(found.schema.get_field_index("detail"), "detail", pa.array(details, pa.string()))
+
+
+def lines_of_records(sniffed: Sniffed, read: int, refused: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The physical line, header 1, on which each record begins: of those read, in order, and of those refused.
+
+    Args:
+        sniffed: the file.
+        read: how many records the reader gave.
+        refused: from ``refused_records``.
+        name: for the message.
+
+    Raises:
+        ConformError: quotes are so odd that the file's lines and its records do not go together.
+    """
+    if sniffed.lines == 1 + read + refused.num_rows:
+        lines, bad = np.arange(2, sniffed.lines + 1), refused["line"].to_numpy()
+    else:
+        lines, starts = _walk(sniffed, name)
+        at = np.searchsorted(starts, refused["position"].to_numpy())
+        bad = lines[at[at < len(lines)]]
+    good = np.setdiff1d(lines, bad)
+    if len(good) != read or len(bad) != refused.num_rows:
+        raise ConformError(
+            f"its rows cannot be told apart: {len(good)} by its lines and quotes, {read} by the reader",
+            where=name,
+            fix="look for a cell in which a quote stands alone; the last good version stays published",
+        )
+    return good, bad
+
+
+def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """First line (from 1) and first byte (from 0) of each record after the header."""
+    offsets = [0]
+
+    def lines() -> Iterator[str]:
+        with sniffed.path.open("rb") as file:
+            for raw in file:
+                offsets.append(offsets[-1] + len(raw))
+                yield raw.decode("latin-1")  # only separators, quotes and line ends matter here
+
+    starts, before = [], 0
+    reader = csv.reader(lines(), delimiter=sniffed.separator)
+    try:
+        for record in reader:
+            if record:
+                starts.append(before)
+            before = reader.line_num
+    except csv.Error as error:
+        raise ConformError(
+            f"this line cannot be read: {error}", where=f"{name}, line {reader.line_num}", fix="tell the publisher"
+        ) from error
+    first = np.array(starts[1:], dtype=np.int64)
+    return first + 1, np.array(offsets, dtype=np.int64)[first]
+
+
+def _published_name(column: str | None, sniffed: Sniffed) -> str | None:
+    """The reader says `c3`; rows with too many columns name none."""
+    index = int(column[1:]) if column and column[1:].isdigit() else len(sniffed.header)
+    return sniffed.header[index] if index < len(sniffed.header) else None
