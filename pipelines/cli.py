@@ -313,6 +313,9 @@ def _fail(error: RocadeError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
+_INTERRUPTED = 130  # the exit code that typer makes of Ctrl-C
+
+
 def main() -> None:
     """The entry point: runs a command, turns our errors into three lines and an exit code."""
     from pipelines.errors import RocadeError
@@ -321,9 +324,18 @@ def main() -> None:
         app()
     except RocadeError as error:
         _fail(error)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: nothing half-written is left; run the same command to go on", err=True)
-        sys.exit(130)
+    except OSError as error:
+        _fail(
+            RocadeError(
+                f"the disk refuses: {error.strerror or error}",
+                where=str(error.filename) if error.filename else None,
+                fix="check ROCADE_HOME, free space and permissions; run the same command again",
+            )
+        )
+    except SystemExit as leave:
+        if leave.code == _INTERRUPTED:
+            typer.echo("interrupted: nothing half-written is left; run the same command to go on", err=True)
+        raise
 
 
 if __name__ == "__main__":

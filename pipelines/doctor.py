@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import socket
 import sys
@@ -70,6 +71,8 @@ def _folders() -> Iterator[Check]:
 
 def _home(settings: Settings) -> Check:
     nearest = next(path for path in (settings.root, *settings.root.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Check("home", "broken", f"{settings.root}: {nearest} cannot be written to; set ROCADE_HOME")
     free = shutil.disk_usage(nearest).free / 1e9
     state = "exists" if settings.root.exists() else "will be made when first needed"
     return Check("home", "ok" if free > 1 else "broken", f"{settings.root} ({state}; {free:.0f} GB free)")

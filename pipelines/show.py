@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -197,11 +198,22 @@ def rows(result: pa.RecordBatchReader, output: str) -> None:
         for batch in result:
             for row in batch.to_pylist():
                 sys.stdout.write("\n" if first else ",\n")
-                json.dump(row, sys.stdout, ensure_ascii=False, default=str)
+                json.dump(_finite(row), sys.stdout, ensure_ascii=False, default=str, allow_nan=False)
                 first = False
         sys.stdout.write("\n]\n")
     else:
         _print_table(result)
+
+
+def _finite(value: Any) -> Any:
+    """``value`` as JSON can say it: what is not a number, or infinite, is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return value
 
 
 _SCREENFUL = 200

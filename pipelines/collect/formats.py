@@ -161,7 +161,7 @@ def read_batch(payload: bytes, content_type: str | None) -> Batch:
 
 
 def read_consent(payload: bytes, received_ms: float, oldest_ms: float, newest_ms: float) -> Statement:
-    """A consent message: ``{"consent": level, "ts": epoch_ms}``, the same without ts, or the bare level as text.
+    """A consent message: ``{"consent": level, "ts": epoch_ms}``, the same without ts, the bare level, or nothing.
 
     Args:
         payload: the message.
@@ -174,6 +174,8 @@ def read_consent(payload: bytes, received_ms: float, oldest_ms: float, newest_ms
     """
     fix = f'publish one of {", ".join(LEVELS)}, bare or as {{"consent": …, "ts": epoch_ms}}; nothing has changed'
     text = payload.decode("utf-8", "replace").strip()
+    if not payload:  # how MQTT deletes a retained message: the car says nothing any more, and silence is the default
+        return Statement(LEVELS.index("silent"), ALWAYS)
     if text in LEVELS:
         return Statement(LEVELS.index(text), ALWAYS)
     try:

@@ -95,10 +95,13 @@ def _raw(source: str, sniffed: Sniffed) -> str:
 
 
 def _parts(field: Field, sources: tuple[str, ...]) -> list[str]:
-    if not field.null_tokens:
-        return [_cell(source) for source in sources]
-    tokens = _text_list(field.null_tokens)
-    return [f"CASE WHEN {_cell(source)} NOT IN ({tokens}) THEN {_cell(source)} END" for source in sources]
+    parts = [_cell(source) for source in sources]
+    if field.null_tokens:
+        parts = [f"CASE WHEN {part} NOT IN ({_text_list(field.null_tokens)}) THEN {part} END" for part in parts]
+    if field.null_pattern is not None:
+        pattern = _text_list((field.null_pattern,))
+        parts = [f"CASE WHEN NOT regexp_full_match({part}, {pattern}) THEN {part} END" for part in parts]
+    return parts
 
 
 def _typed(field: Field, match: Match) -> str:

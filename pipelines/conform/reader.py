@@ -7,6 +7,7 @@ skipped. Files in which every record is one line (the rule) cost nothing; only t
 from __future__ import annotations
 
 import csv
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ _REASONS = {
     "INVALID ENCODING": "bad_encoding",
 }
 _LONGEST = 16 << 20
+_WIDE = 3  # separators in a row, below which a cell may well hold as many
 
 
 def read_csv_sql(sniffed: Sniffed) -> str:
@@ -88,7 +90,7 @@ def lines_of_records(sniffed: Sniffed, read: int, refused: pa.Table, name: str) 
         name: for the message.
 
     Raises:
-        ConformError: quotes are so odd that the file's lines and its records do not go together.
+        ConformError: quotes are so odd that the file's lines and its records do not go together, or the file was cut.
     """
     if sniffed.lines == 1 + read + refused.num_rows:
         lines, bad = np.arange(2, sniffed.lines + 1), refused["line"].to_numpy()
@@ -103,7 +105,20 @@ def lines_of_records(sniffed: Sniffed, read: int, refused: pa.Table, name: str) 
             where=name,
             fix="look for a cell in which a quote stands alone; the last good version stays published",
         )
+    cut = len(bad) and bad[-1] == sniffed.lines and refused["reason"][-1].as_py() in {"row_too_short", "open_quote"}
+    if cut and not _ends_with_a_line_end(sniffed):
+        raise ConformError(
+            "the file ends in the middle of a row: it was cut",
+            where=f"{name}, line {sniffed.lines}",
+            fix="fetch it again; the last good version stays published",
+        )
     return good, bad
+
+
+def _ends_with_a_line_end(sniffed: Sniffed) -> bool:
+    with sniffed.path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) in b"\r\n"
 
 
 def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +137,8 @@ def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
         for record in reader:
             if record:
                 starts.append(before)
+            if reader.line_num - before > 1:
+                _refuse_swallowed_rows(record, sniffed, f"{name}, line {before + 1}")
             before = reader.line_num
     except csv.Error as error:
         raise ConformError(
@@ -129,6 +146,22 @@ def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     first = np.array(starts[1:], dtype=np.int64)
     return first + 1, np.array(offsets, dtype=np.int64)[first]
+
+
+def _refuse_swallowed_rows(record: list[str], sniffed: Sniffed, where: str) -> None:
+    """Two quotes that stand alone, rows apart, make one cell of all the rows between them.
+
+    Raises:
+        ConformError: a cell of several lines holds the separators of a whole row or more.
+    """
+    row = len(sniffed.header) - 1
+    for cell in record:
+        if row >= _WIDE and "\n" in cell and cell.count(sniffed.separator) >= row:
+            raise ConformError(
+                f"a cell holds {cell.count(chr(10)) + 1} lines with the separators of whole rows: a quote stands alone",
+                where=where,
+                fix="tell the publisher; the last good version stays published",
+            )
 
 
 def _published_name(column: str | None, sniffed: Sniffed) -> str | None:

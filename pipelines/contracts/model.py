@@ -84,6 +84,7 @@ class Field(_FromColumns):
         by_layout: another ``source`` or ``cast`` in some layouts.
         codes: name of the code list; the field then gives two columns, ``NAME_code`` and ``NAME``.
         null_tokens: texts that mean "unknown" in this column, beside the contract's own.
+        null_pattern: the same, for texts that match it whole.
     """
 
     name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
@@ -95,6 +96,7 @@ class Field(_FromColumns):
     by_layout: dict[str, Override] = Attribute(default_factory=dict)
     codes: str | None = None
     null_tokens: tuple[str, ...] = ()
+    null_pattern: str | None = None
     constraints: Constraints = Constraints()
     expect: Soft | None = None
 

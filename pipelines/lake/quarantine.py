@@ -92,12 +92,15 @@ def _query(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[tup
         )
     if lake.exists(MESSAGES):
         parts.append(
+            # The topic, with the pseudonym where the car's id stood; the detail begins with its kind.
             "SELECT 'core.readings', reason, "
-            "coalesce('car ' || left(vehicle, 8) || '…', 'unknown car') || coalesce(', batch ' || seq, ''), "
-            "vehicle, seq, "
-            f"signal, coalesce(text, value::VARCHAR), detail, NULL FROM {lake.relation_sql(MESSAGES)}"
+            "concat('rocade/v1/', left(vehicle, 8), '…/', split_part(detail, ':', 1), ', batch ' || seq), vehicle, seq, "
+            "signal, coalesce(text, value::VARCHAR), trim(substr(detail, instr(detail, ':') + 1)), left(payload::VARCHAR, 500) "
+            f"FROM {lake.relation_sql(MESSAGES)}"
         )
     if not parts:
         return []
     with connect(settings) as con:
-        return con.execute(f"WITH waiting AS ({' UNION ALL '.join(parts)}) {sql}", parameters).fetchall()
+        columns = "table_name, reason, place, place_group, line, column_name, value, detail, row"
+        waiting = f"waiting({columns}) AS ({' UNION ALL '.join(parts)})"
+        return con.execute(f"WITH {waiting} {sql}", parameters).fetchall()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 #: A new version with fewer rows than this share of the last one is refused.
-_SHRINK = 0.5
+_SHRINK = 0.8
 
 
 @dataclass(frozen=True)

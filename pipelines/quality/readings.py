@@ -4,8 +4,8 @@ The collector has judged every reading when it came; here the day as a whole is 
 identifies, no reading twice, no consent missing, every signal known, clocks plausible.
 
 A day that fails is judged again, and fails again, at each call until it is mended: by compaction, an erasure, or the
-correction of what was wrong here. Meanwhile nothing is announced, so no schedule rebuilds the tables from it; its
-readings stay where they are, for whoever looks into it, and `rocade build` by hand does not ask.
+correction of what was wrong here. Meanwhile nothing is announced, so its arrival alone rebuilds no table; its
+readings stay where they are, for whoever looks into it. A build by hand, or one that open data wakes, does not ask.
 """
 
 from __future__ import annotations

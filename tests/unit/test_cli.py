@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from pipelines import __version__, cli
+from pipelines.demo.mirror import Mirror
+from pipelines.demo.samples import write_accident_samples
 
 HEADER = "Num_Acc;jour;mois;an;hrmn;lum;dep;com;agg;int;atm;col;adr;lat;long"
 ROW = '201900000001;20;9;2019;12:25;1;13;13063;2;2;1;3;RUE;"43,59";"5,00"'
@@ -161,6 +165,52 @@ def test_an_empty_home_is_no_error() -> None:
     assert "quarantine is empty" in rocade("quarantine").stdout
     assert json.loads(rocade("tables", "--json").stdout) == []
     assert rocade("doctor").returncode == 0
+
+
+def test_a_home_that_cannot_be_written_to_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").write_text("", encoding="utf-8")
+    (home / "caract-2019.csv").write_text(f"{HEADER}\n{ROW}\n", encoding="utf-8")
+    monkeypatch.setenv("ROCADE_HOME", str(home / "file" / "home"))
+    for arguments in (["ingest", "accidents", "-r", "caract-2019.csv"], ["build"], ["sql", "SELECT 1"]):
+        done = rocade(*arguments)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert str(home / "file") in done.stderr + done.stdout
+    assert rocade("doctor").returncode == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_an_interrupt_says_that_nothing_is_lost(home: Path) -> None:
+    site = write_accident_samples(home / "site", accidents_per_year=100, years=range(2015, 2022))
+    with Mirror(site) as mirror:
+        environment = os.environ | {"ROCADE_DATAGOUV_URL": mirror.url}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "ingest", "accidents"],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not list((home / "home").glob("lake/core/*/_delta_log")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "run the same command to go on" in said
+        assert "Traceback" not in said
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "ingest", "accidents", "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert {outcome["status"] for outcome in json.loads(done.stdout)} == {"published", "unchanged"}
+
+
+@pytest.mark.usefixtures("home")
+def test_what_json_cannot_say_is_null() -> None:
+    answer = rocade("sql", "SELECT 'NaN'::DOUBLE AS a, ['inf'::DOUBLE, 1.5] AS b", "-f", "json")
+    assert json.loads(answer.stdout) == [{"a": None, "b": [None, 1.5]}]
 
 
 @pytest.mark.usefixtures("home")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.collect.formats import Statement, Unreadable, read_batch, read_consent, subject
 from pipelines.mqtt import JSON_BATCH
-from pipelines.privacy.consent import ALWAYS
+from pipelines.privacy.consent import ALWAYS, LEVELS
 
 BOOT = "00000000-0000-4000-8000-00000000000a"
 GOOD: dict[str, Any] = {"vss": "6.0", "boot": BOOT, "seq": 7, "t0": 1_770_000_000_000, "rows": [[0, {"A": 1}]]}
@@ -109,10 +109,13 @@ def test_a_consent(payload: bytes, said: Statement) -> None:
     assert read_consent(payload, received_ms=160, oldest_ms=100, newest_ms=200) == said
 
 
+def test_a_deleted_consent_is_silence() -> None:
+    assert read_consent(b"", 1_000.0, 0.0, 2_000.0) == Statement(LEVELS.index("silent"), ALWAYS)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
-        b"",
         b"yes",
         b'{"consent":"yes"}',
         b'{"consent":["silent"]}',

@@ -264,3 +264,39 @@ def test_text_that_was_encoded_twice_is_mended(run: Run) -> None:
     twice = "HÔPITAL À L'ÉCHANGEUR 1\u00a0000".encode().decode("latin-1")
     (row,) = _rows(run(f"{PLACES}\n{PLACE.replace('PAIX', twice)}\n"))
     assert row["road"] == "RUE DE LA HÔPITAL À L'ÉCHANGEUR 1\u00a0000"
+
+
+def test_a_quote_that_swallows_rows_is_refused(run: Run) -> None:
+    rows = [PLACE.replace("00001;", f"{number:05};") for number in range(100)]
+    rows[20] = rows[20].replace("RUE DE LA PAIX", '"RUE')
+    rows[60] = rows[60].replace(";RUE DE LA PAIX;", ';";', 1)
+    with pytest.raises(ConformError, match=r"lieux-2019\.csv, line 22: a cell holds 41 lines"):
+        run("\n".join([PLACES, *rows]) + "\n")
+
+
+def test_a_file_cut_in_the_middle_of_a_row_is_refused(run: Run) -> None:
+    text = "\n".join([PLACES, *[PLACE.replace("00001;", f"{number:05};") for number in range(300)]])
+    with pytest.raises(ConformError, match=r"line 301: the file ends in the middle of a row"):
+        run(text[:-20])
+    assert run(text).clean == 300  # a last line without a line end is whole all the same
+
+
+def test_coordinates_of_zero_are_unknown(run: Run) -> None:
+    header = "Num_Acc,an,mois,jour,hrmn,lum,agg,int,atm,col,com,adr,gps,lat,long,dep"
+    row = "200500000001,5,1,12,1900,3,2,1,1,3,11,,0,{},{},590"
+    cells = [("0000000", "00000"), ("0", "-"), ("5051500", "0294400"), ("0,00000000", "0.0")]
+    rows = [row.format(*pair).replace("00001,", f"{n:05},", 1) for n, pair in enumerate(cells)]
+    result = run("\n".join([header, *rows]).replace("0,00000000", '"0,00000000"') + "\n", "caracteristiques_2005.csv")
+    assert result.rejected.num_rows == 0
+    assert [(each["latitude"], each["longitude"], each["gps_origin"]) for each in _rows(result)] == [
+        (None, None, None),
+        (None, None, None),
+        (50.515, 2.944, None),
+        (None, None, None),
+    ]
+
+
+def test_the_publishers_own_error_marks_are_unknown(run: Run) -> None:
+    row = PLACE.replace("(1);(1)", "N/C;#ERREUR").replace(";-1;1;0;", ";#VALEURMULTI;1;0;")
+    (place,) = _rows(run(f"{PLACES}\n{row}\n"))
+    assert (place["marker"], place["marker_distance_m"], place["carriageway_width"]) == (None, None, None)
