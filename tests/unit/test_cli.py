@@ -204,7 +204,7 @@ def test_an_interrupt_says_that_nothing_is_lost(home: Path) -> None:
             text=True,
             check=False,
         )
-    assert {outcome["status"] for outcome in json.loads(done.stdout)} == {"published", "unchanged"}
+    assert {outcome["status"] for outcome in json.loads(done.stdout)} <= {"published", "unchanged"}
 
 
 @pytest.mark.usefixtures("home")
