@@ -24,6 +24,7 @@ from pipelines.lake import Lake, Provenance
 from pipelines.lake.quarantine import forget_older_rejects, keep_rejects
 from pipelines.plan import parents_first, plan, resource_and_name
 from pipelines.quality.gate import judge
+from pipelines.quality.overlap import without_published
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -198,6 +199,7 @@ def _publish(desk: _Desk, snapshot: Snapshot, held: _Published | None) -> Outcom
             metadata={_METADATA.decode(): json.dumps(provenance)},
         )
         _refuse_another_table(result, held, snapshot)
+        result = without_published(result, settings, snapshot.resource)
         verdict = judge(result, contract, settings, snapshot.resource, accept_shrink=desk.accept_shrink)
         verdict.write(settings.reports / result.match.table.name / f"{snapshot.resource}-{snapshot.sha256[:12]}.json")
         # Before the commit, so that no row is ever in neither place; what the older versions left goes after it.

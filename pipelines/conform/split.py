@@ -6,7 +6,7 @@ too long, a quote left open) joins the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from pipelines.errors import ConformError
 from pipelines.lake.duck import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -52,7 +52,7 @@ QUARANTINE = pa.schema(
     ]
 )
 #: What is particular to a rejected row; the rest of ``QUARANTINE`` is the same for the whole file.
-_FOUND = pa.schema([QUARANTINE.field(n) for n in ("source_line", "column_name", "value", "reason", "detail", "row")])
+FOUND = pa.schema([QUARANTINE.field(n) for n in ("source_line", "column_name", "value", "reason", "detail", "row")])
 
 _BATCH = 100_000
 
@@ -67,6 +67,7 @@ class Conformed:
         file: Parquet with the clean rows, without the partition column.
         clean: rows in ``file``.
         rejected: rows in the schema ``QUARANTINE``.
+        origin: what all rejected rows of the file say alike: dataset, table, source.
     """
 
     match: Match
@@ -74,6 +75,7 @@ class Conformed:
     file: Path
     clean: int
     rejected: pa.Table
+    origin: Mapping[str, object]
 
     @property
     def rows(self) -> int:
@@ -84,6 +86,18 @@ class Conformed:
     def rejected_share(self) -> float:
         """Rejected rows over all rows."""
         return self.rejected.num_rows / self.rows if self.rows else 0.0
+
+    def without(self, found: pa.Table) -> Conformed:
+        """The same file with rows taken out of it and rejected.
+
+        Args:
+            found: ``source_line``, ``column_name``, ``value``, ``reason``, ``detail``, ``row`` of rows that are in ``file``.
+        """
+        if not found.num_rows:
+            return self
+        _take_lines(self.file, found["source_line"])
+        rejected = pa.concat_tables([self.rejected, _quarantined(found.cast(FOUND), self.origin)])
+        return replace(self, clean=self.clean - found.num_rows, rejected=rejected.sort_by("source_line"))
 
 
 def conform(
@@ -137,7 +151,7 @@ def conform(
     clean = read - faulty.num_rows - doubles.num_rows
     if not clean + found.num_rows:
         raise ConformError("the file has a header and no row", where=name, fix="the last good version stays published")
-    same = {
+    origin = {
         "dataset": contract.name,
         "table_name": match.table.name,
         "source_name": name,
@@ -145,16 +159,23 @@ def conform(
         "rejected_at": datetime.now(UTC),
         "source_resource": resource,
     }
-    rejected = pa.table(
-        [
-            pa.repeat(pa.scalar(same[column.name], column.type), found.num_rows)
-            if column.name in same
-            else found[column.name]
-            for column in QUARANTINE
-        ],
-        schema=QUARANTINE,
-    )
-    return Conformed(match, sniffed, target, clean, rejected)
+    return Conformed(match, sniffed, target, clean, _quarantined(found, origin), origin)
+
+
+def _quarantined(found: pa.Table, origin: Mapping[str, object]) -> pa.Table:
+    """``found`` in the schema ``QUARANTINE``."""
+    columns = [
+        pa.repeat(pa.scalar(origin[column.name], column.type), found.num_rows)
+        if column.name in origin
+        else found[column.name]
+        for column in QUARANTINE
+    ]
+    return pa.table(columns, schema=QUARANTINE)
+
+
+def _take_lines(file: Path, lines: pa.ChunkedArray) -> None:
+    taken = lines.combine_chunks()
+    _rewrite(file, lambda rows: rows.filter(pc.invert(pc.is_in(rows["source_line"], taken))))
 
 
 def _file_schema(table: Table, metadata: dict[str, str] | None) -> pa.Schema:
@@ -166,7 +187,7 @@ def _scan(
     query: duckdb.DuckDBPyRelation, checks: list[Check], schema: pa.Schema, target: Path, step: Step
 ) -> tuple[int, pa.Table]:
     """Write the clean rows of ``query``; gives how many records there were, and the rows with a fault."""
-    read, faulty = 0, [_FOUND.empty_table()]
+    read, faulty = 0, [FOUND.empty_table()]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for batch in query.to_arrow_reader(_BATCH):
             good = pc.equal(batch["fault"], 0)
@@ -190,7 +211,7 @@ def _faulty_rows(batch: pa.RecordBatch, checks: list[Check]) -> pa.Table:
             pa.array([check.detail for check in found], pa.string()),
             batch["fault_row"],
         ],
-        schema=_FOUND,
+        schema=FOUND,
     )
 
 
@@ -216,13 +237,13 @@ def _renumbered(target: Path, faulty: pa.Table, lines: np.ndarray) -> pa.Table:
 
 def _at_lines(refused: pa.Table, lines: np.ndarray) -> pa.Table:
     located = refused.append_column("source_line", pa.array(lines, pa.int64()))
-    return located.select(_FOUND.names).cast(_FOUND)
+    return located.select(FOUND.names).cast(FOUND)
 
 
 def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, key: tuple[str, ...]) -> pa.Table:
     """Take the rows out of ``file`` whose key stands on an earlier line already, and give them as rejected rows."""
     if not key:
-        return _FOUND.empty_table()
+        return FOUND.empty_table()
     columns = ", ".join(key)
     rows = f"read_parquet('{str(file).replace(chr(39), chr(39) * 2)}')"
     value = f"concat_ws(' / ', {columns})"
@@ -236,9 +257,8 @@ def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, key: tuple[str, ..
         WHERE source_line > first_line ORDER BY source_line"""
     ).to_arrow_table()
     if found.num_rows:
-        lines = found["source_line"].combine_chunks()
-        _rewrite(file, lambda rows: rows.filter(pc.invert(pc.is_in(rows["source_line"], lines))))
-    return found.cast(_FOUND)
+        _take_lines(file, found["source_line"])
+    return found.cast(FOUND)
 
 
 def _rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:

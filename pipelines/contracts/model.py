@@ -191,6 +191,14 @@ class Table(_Strict):
         """The table's name in the lake."""
         return f"core.{self.name}"
 
+    @property
+    def owner(self) -> tuple[str, ...]:
+        """The columns whose values must come from one resource: the key, else what the rows belong to.
+
+        Without it a file that is ingested under two names would double the table.
+        """
+        return self.primary_key or (self.foreign_keys[0].fields if self.foreign_keys else ())
+
     def arrow_schema(self) -> pa.Schema:
         """The whole Arrow schema: fields, then provenance."""
         return pa.schema([column for field in self.fields for column in field.columns()] + list(PROVENANCE))

@@ -101,10 +101,7 @@ def _keys(desk: _Desk) -> list[Finding]:
         )
         seen = f"{count} keys stand more than once in the file, for example {example}"
         findings.append(_none("key_is_unique", key, count, seen))
-    # Without a key of its own, the rows of one parent must still come from one resource, or a file that is ingested
-    # under two names doubles the table.
-    owner = desk.table.primary_key or (desk.table.foreign_keys[0].fields if desk.table.foreign_keys else ())
-    if owner and desk.lake.exists(desk.table.qualified_name):
+    if (owner := desk.table.owner) and desk.lake.exists(desk.table.qualified_name):
         columns = ", ".join(owner)
         count, example = one_row(
             desk.con,

@@ -119,10 +119,21 @@ def test_a_collapse_of_rows_is_refused(settings: Settings, bring: Callable[..., 
     assert _count(settings, "core.accidents") == 10
 
 
-def test_a_key_of_another_resource_is_refused(settings: Settings, bring: Callable[..., Outcome]) -> None:
+def test_rows_of_another_resource_wait_in_quarantine(settings: Settings, bring: Callable[..., Outcome]) -> None:
+    bring("sample.csv", CARACT, [caract(n) for n in range(3)])
+    whole = bring("caract-2019.csv", CARACT, [caract(n) for n in range(400)])
+    assert (whole.status, whole.published, whole.quarantined) == ("published", 397, {"already_published": 3})
+    assert _count(settings, "core.accidents") == 400
+    first = rejected_rows(settings, "already_published", 1)[0]
+    assert (first["place"], first["value"]) == ("caract-2019.csv, line 2", "201900000000")
+    assert first["detail"] == "the same is published from resource sample.csv"
+
+
+def test_a_file_that_another_resource_published_is_refused(settings: Settings, bring: Callable[..., Outcome]) -> None:
     bring("caract-2019.csv", CARACT, [caract(n) for n in range(10)])
     clash = bring("copy.csv", CARACT, [caract(9), caract(10)])
-    assert "1 keys are already published from another resource, for example caract-2019.csv" in (clash.message or "")
+    assert (clash.status, clash.quarantined) == ("refused", {"already_published": 1})
+    assert "the same is published from resource caract-2019.csv" in (clash.message or "")
     assert _count(settings, "core.accidents") == 10
 
 
@@ -141,8 +152,8 @@ def test_a_collapse_is_published_when_somebody_says_that_it_is_right(
 def test_the_same_rows_under_another_name_are_refused_in_a_table_without_key(bring: Callable[..., Outcome]) -> None:
     bring("lieux-2019.csv", PLACES, [place(n) for n in range(10)])
     copy = bring("lieux.csv", PLACES, [place(n) for n in range(10)])
-    assert copy.status == "refused"
-    assert "10 keys are already published from another resource, for example lieux-2019.csv" in (copy.message or "")
+    assert (copy.status, copy.quarantined) == ("refused", {"already_published": 10})
+    assert "the same is published from resource lieux-2019.csv" in (copy.message or "")
 
 
 def test_a_resource_stays_with_its_table(settings: Settings, bring: Callable[..., Outcome]) -> None:
