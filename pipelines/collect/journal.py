@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from pipelines.disk import sync_folder
 from pipelines.errors import CollectError
-from pipelines.privacy.pseudonyms import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

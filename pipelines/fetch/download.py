@@ -19,8 +19,8 @@ import requests
 import urllib3
 
 from pipelines import web
+from pipelines.disk import write_whole
 from pipelines.errors import CorruptDownload, FetchError, ResourceGone
-from pipelines.fetch.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from pipelines.disk import settle, write_whole
 from pipelines.errors import FetchError
-from pipelines.fetch.disk import settle, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
+from pipelines.disk import sync_folder
 from pipelines.errors import LakeError
-from pipelines.privacy.pseudonyms import key_at, sync_folder
+from pipelines.privacy.pseudonyms import key_at
 
 if TYPE_CHECKING:
     from pathlib import Path

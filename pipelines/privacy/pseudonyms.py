@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pipelines.disk import sync_folder
 from pipelines.errors import LakeError
 
 if TYPE_CHECKING:
@@ -113,15 +114,6 @@ def _make_key(file: Path) -> None:
     finally:
         draft.unlink()
     sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new files in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @lru_cache(maxsize=4096)

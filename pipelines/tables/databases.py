@@ -9,7 +9,6 @@ would carry what was erased or suppressed since in its free blocks. Readers that
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.contracts import contract_names, load_contract
+from pipelines.disk import settle
 from pipelines.lake import Lake, connect
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _refresh(
                 _copy(con, lake, entry)
                 step.advance()
             con.execute("CHECKPOINT")
-        _swap(following, path)
+        settle(following, path)
     return DatabaseBuild(path, len(entries), rewritten=True)
 
 
@@ -127,17 +127,6 @@ def _copy(con: duckdb.DuckDBPyConnection, lake: Lake, entry: _Entry) -> None:
         f"INSERT INTO meta.tables SELECT ?, count(*), ?, ?, ?, ? FROM {entry.name}",
         [entry.name, entry.version, datetime.now(UTC), entry.privacy, entry.description],
     )
-
-
-def _swap(following: Path, path: Path) -> None:
-    with following.open("rb") as file:
-        os.fsync(file.fileno())
-    following.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _open_data(lake: Lake) -> list[_Entry]:

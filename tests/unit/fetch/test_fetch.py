@@ -30,9 +30,9 @@ from faulty_site import (
 
 from pipelines.catalog import Catalog, Checksum, Resource
 from pipelines.demo.mirror import Mirror
+from pipelines.disk import write_whole
 from pipelines.errors import CorruptDownload, FetchError, ResourceGone
 from pipelines.fetch import Snapshot, fetch, last_snapshot, remember, resource_key
-from pipelines.fetch.disk import write_whole
 from pipelines.progress import Silent
 from pipelines.settings import Settings
 
