@@ -93,7 +93,7 @@ def contract_page(contract: Contract) -> str:
         ]
     parts.append("## Code lists\n")
     for name, codes in contract.code_lists.items():
-        parts.append(f"- `{name}`: " + ", ".join(f"{code} {label}" for code, label in codes.items()))
+        parts.append(f"- `{name}`: " + ", ".join(f"{code} {label.en} ({label.fr})" for code, label in codes.items()))
     return "\n".join([*parts, ""])
 
 

@@ -17,36 +17,45 @@ class Match:
 
     Attributes:
         table: where its rows go.
-        layout: the columns it has.
+        layout: the columns it has, of the optional ones those that are there.
         vintage: the year that its name states, None when it states none.
         extra: columns that the contract does not know and that are not read.
+        unpivoted: by captured value, in order, the columns that become rows; empty where the layout unpivots none.
     """
 
     table: Table
     layout: Layout
     vintage: int | None
     extra: tuple[str, ...]
+    unpivoted: dict[str, dict[str, str]]
 
 
-def match_layout(contract: Contract, header: tuple[str, ...], name: str) -> Match:
+def match_layout(
+    contract: Contract, header: tuple[str, ...], name: str, doubled: frozenset[str] = frozenset()
+) -> Match:
     """The one layout whose columns are all in ``header``, the fullest where several are.
 
+    Args:
+        contract: whose layouts.
+        header: of the file.
+        name: of the file.
+        doubled: names that stand more than once in the file; in ``header`` the later ones end in ``__2``.
+
     Raises:
-        ConformError: a column went missing or twice, no table has such columns, or the name
+        ConformError: a column went missing, a column that is read stands twice, no table has such columns, or the name
             says another table or a year that is not covered.
     """
-    doubled = sorted({column for column in header if column and header.count(column) > 1})
-    if doubled:
-        raise ConformError(
-            f"column {doubled[0]!r} stands twice in the header",
-            where=f"{name}, line 1",
-            fix="ask the publisher which one counts",
-        )
     pairs = [(table, layout) for table in contract.tables for layout in table.layouts]
-    fitting = [(table, layout) for table, layout in pairs if set(layout.header) <= set(header)]
+    fitting = [(table, layout.present_in(header)) for table, layout in pairs if layout.fits(header)]
     if not fitting:
         raise _no_layout(contract, pairs, header, name)
     table, layout = max(fitting, key=lambda pair: len(pair[1].header))
+    if unclear := sorted(doubled & set(layout.header)):
+        raise ConformError(
+            f"column {unclear[0]!r} stands twice in the header",
+            where=f"{name}, line 1",
+            fix="ask the publisher which one counts",
+        )
     named = [each.name for each in contract.tables if each.names_resource(name)]
     if named and table.name not in named:
         raise ConformError(
@@ -54,7 +63,9 @@ def match_layout(contract: Contract, header: tuple[str, ...], name: str) -> Matc
             where=name,
             fix="two files were swapped: fetch them again, or tell the publisher",
         )
-    return Match(table, layout, _vintage(contract, table, name), tuple(sorted(set(header) - set(layout.header))))
+    unpivoted = layout.unpivot.found_in(header) if layout.unpivot else {}
+    used = {*layout.header, *(column for columns in unpivoted.values() for column in columns.values())}
+    return Match(table, layout, _vintage(contract, table, name), tuple(sorted(set(header) - used)), unpivoted)
 
 
 def _vintage(contract: Contract, table: Table, name: str) -> int | None:
@@ -82,6 +93,8 @@ def _no_layout(
     # of layouts that fit equally well the newest is meant
     table, layout = max(reversed(named), key=lambda pair: len(set(pair[1].header) & set(header)) / len(pair[1].header))
     lost = [column for column in layout.header if column not in header]
+    if layout.unpivot and not layout.unpivot.found_in(header):
+        lost += layout.unpivot.columns.values()
     new = [column for column in header if column not in layout.header]
     if len(lost) > len(layout.header) / 2:
         shown = ", ".join(header[:6]) + (", …" if len(header) > 6 else "")  # noqa: PLR2004 - enough to recognise a file

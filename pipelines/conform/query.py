@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from pipelines.conform.reader import read_csv_sql
 from pipelines.conform.sniff import DAMAGE
+from pipelines.contracts.layouts import VINTAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipelines.conform.match import Match
     from pipelines.conform.sniff import Sniffed
     from pipelines.contracts import Contract, Field
@@ -44,24 +47,23 @@ def checks_of(contract: Contract, match: Match, sniffed: Sniffed) -> list[Check]
 
 
 def conform_sql(contract: Contract, match: Match, sniffed: Sniffed, checks: list[Check], sha256: str) -> str:
-    """The statement; rows come in the order of the file, and ``source_line`` is as if each took one line."""
-    cells = ", ".join(
-        f"{_trimmed(f'c{index}', contract.null_tokens)} AS {_cell(name)}" for index, name in enumerate(sniffed.header)
-    )
-    typed = ",\n    ".join(_typed(field, match) for field in match.table.fields)
+    """The statement; rows come in the order of the file, and ``source_line`` is as if each record took one line."""
+    scan = _Scan(match, sniffed)
+    cells = ", ".join(f"{_trimmed(scan.raw(name), contract.null_tokens)} AS {_cell(name)}" for name in scan.sources)
+    typed = ",\n    ".join(_typed(contract, field, match) for field in match.table.fields)
     faults = "\n    ".join(f"WHEN {check.bad} THEN {index}" for index, check in enumerate(checks, start=1))
     values = "\n    ".join(
-        f"WHEN {index} THEN concat_ws(' / ', {', '.join(_raw(s, sniffed) for s in check.sources)})"
+        f"WHEN {index} THEN concat_ws(' / ', {', '.join(scan.shown(s) for s in check.sources)})"
         for index, check in enumerate(checks, start=1)
     )
-    row = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}', c{index}" for index, name in enumerate(sniffed.header))
+    row = ", ".join(f"{_literal(name)}, c{index}" for index, name in enumerate(sniffed.header))
     outputs = ", ".join(_outputs(contract, field) for field in match.table.fields)
     return f"""
-WITH lines AS (SELECT row_number() OVER () AS record, * FROM {read_csv_sql(sniffed)}),
-cells AS (SELECT *, {cells} FROM lines),
+WITH lines AS (SELECT row_number() OVER () AS record, * FROM {read_csv_sql(sniffed)}){scan.long_sql},
+cells AS (SELECT *, {cells} FROM {scan.rows}),
 typed AS (SELECT *,
     {typed}
-    FROM cells),
+    FROM cells{scan.blank_rows_out}),
 judged AS (SELECT *, CASE
     {faults}
     ELSE 0 END AS fault FROM typed)
@@ -73,6 +75,40 @@ SELECT {outputs}, '{sha256}' AS source_sha256, record + 1 AS source_line, fault,
 FROM judged"""
 
 
+class _Scan:
+    """Where each source of a field is found in the scan: a column of the file, or what a name in braces stands for."""
+
+    def __init__(self, match: Match, sniffed: Sniffed) -> None:
+        self._raw = {name: f"c{index}" for index, name in enumerate(sniffed.header)}
+        used = {source for field in match.table.fields for source in field.sources_in(match.layout)}
+        self._raw[VINTAGE] = "NULL::VARCHAR" if match.vintage is None else f"'{match.vintage}'"
+        self.rows, self.long_sql, self.blank_rows_out = "lines", "", ""
+        if unpivot := match.layout.unpivot:
+            group, found = unpivot.group, match.unpivoted
+            self._raw[f"{{{group}}}"] = f'long_row."{group}"'
+            self._raw[f"{{{group}:newest}}"] = _literal(max(found))
+            self._raw |= {f"{{{name}}}": f'long_row."{name}"' for name in unpivot.columns}
+            entries = ", ".join(self._entry(group, value, found[value], unpivot.columns) for value in found)
+            self.rows = "longs"
+            self.long_sql = f",\nlongs AS (SELECT *, unnest([{entries}]) AS long_row FROM lines)"
+            blank = " AND ".join(f"{_cell(f'{{{name}}}')} IS NULL" for name in unpivot.columns)
+            self.blank_rows_out = f" WHERE NOT ({blank})"
+            used |= {f"{{{name}}}" for name in unpivot.columns}
+        self.sources = [name for name in self._raw if name in used]
+
+    def _entry(self, group: str, value: str, found: dict[str, str], names: Iterable[str]) -> str:
+        cells = ", ".join(f"'{name}': {self._raw[found[name]] if name in found else 'NULL'}" for name in names)
+        return f"{{'{group}': {_literal(value)}, {cells}}}"
+
+    def raw(self, source: str) -> str:
+        """The text of ``source`` as published."""
+        return self._raw[source]
+
+    def shown(self, source: str) -> str:
+        """The same for quarantine: never null."""
+        return f"coalesce({self._raw[source]}, '')"
+
+
 def _cell(name: str) -> str:
     return '"cell ' + name.replace('"', '""') + '"'
 
@@ -82,16 +118,16 @@ def _value(field: Field) -> str:
 
 
 def _text_list(texts: tuple[str, ...]) -> str:
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+    return ", ".join(map(_literal, texts))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _trimmed(column: str, null_tokens: tuple[str, ...]) -> str:
     text = f"trim({column}, {_BLANKS})"
     return f"CASE WHEN {text} NOT IN ({_text_list(null_tokens)}) THEN {text} END"
-
-
-def _raw(source: str, sniffed: Sniffed) -> str:
-    return f"coalesce(c{sniffed.header.index(source)}, '')"
 
 
 def _parts(field: Field, sources: tuple[str, ...]) -> list[str]:
@@ -104,24 +140,42 @@ def _parts(field: Field, sources: tuple[str, ...]) -> list[str]:
     return parts
 
 
-def _typed(field: Field, match: Match) -> str:
+def _typed(contract: Contract, field: Field, match: Match) -> str:
+    codes = contract.code_lists[field.codes] if field.codes else None
     sources = field.sources_in(match.layout)
     if not sources:
         return f"NULL AS {_value(field)}"
-    return f"{field.cast_in(match.layout)(_parts(field, sources))} AS {_value(field)}"
+    value = field.cast_in(match.layout)(_parts(field, sources))
+    also = {text: code for code, label in codes.items() for text in label.also} if codes else {}
+    if also:
+        known = ", ".join(f"{_literal(text)}: {_literal(code)}" for text, code in also.items())
+        value = f"coalesce(MAP {{{known}}}[{_parts(field, sources)[0]}], {value})"
+    return f"{value} AS {_value(field)}"
 
 
-_SQL_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "date": "DATE", "boolean": "BOOLEAN"}
+_SQL_TYPES = {
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "decimal": "DECIMAL(18, 2)",
+    "date": "DATE",
+    "datetime": "TIMESTAMPTZ",
+    "boolean": "BOOLEAN",
+}
 
 
 def _outputs(contract: Contract, field: Field) -> str:
     value = f"CAST({_value(field)} AS {_SQL_TYPES.get(field.type, 'VARCHAR')})"
     if field.codes is None:
         return f'{value} AS "{field.name}"'
-    entries = ", ".join(
-        f"'{code}': '{label.replace(chr(39), chr(39) * 2)}'" for code, label in contract.code_lists[field.codes].items()
+    codes = contract.code_lists[field.codes].items()
+    english, french = (
+        ", ".join(f"{_literal(code)}: {_literal(text)}" for code, text in texts)
+        for texts in (((c, label.en) for c, label in codes), ((c, label.fr) for c, label in codes))
     )
-    return f'{value} AS "{field.name}_code", MAP {{{entries}}}[{value}] AS "{field.name}"'
+    return (
+        f'{value} AS "{field.name}_code", MAP {{{english}}}[{value}] AS "{field.name}", '
+        f'MAP {{{french}}}[{value}] AS "{field.name}_fr"'
+    )
 
 
 def _damage_check(name: str, sniffed: Sniffed) -> Check:

@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from pipelines.conform.match import match_layout
 from pipelines.conform.query import checks_of, conform_sql
-from pipelines.conform.reader import lines_of_records, refused_records
+from pipelines.conform.reader import lines_of_records, read_csv_sql, refused_records
 from pipelines.conform.sniff import Sniffed, sniff
+from pipelines.contracts.model import SEEN
 from pipelines.errors import ConformError
-from pipelines.lake.duck import connect
+from pipelines.lake.duck import connect, one_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +55,9 @@ QUARANTINE = pa.schema(
 #: What is particular to a rejected row; the rest of ``QUARANTINE`` is the same for the whole file.
 FOUND = pa.schema([QUARANTINE.field(n) for n in ("source_line", "column_name", "value", "reason", "detail", "row")])
 
+#: The reason of a row that the contract's ``prefer`` set aside.
+SUPERSEDED = "superseded"
+
 _BATCH = 100_000
 
 
@@ -83,9 +87,19 @@ class Conformed:
         return self.clean + int(self.rejected.num_rows)
 
     @property
+    def faulty(self) -> int:
+        """Rejected rows, without those that a better row of the same key supersedes by the contract's rule."""
+        return int(self.rejected.num_rows) - self.superseded
+
+    @property
+    def superseded(self) -> int:
+        """Rows that ``prefer`` set aside; they wait in quarantine and are nobody's fault."""
+        return int(pc.sum(pc.equal(self.rejected["reason"], SUPERSEDED)).as_py() or 0)
+
+    @property
     def rejected_share(self) -> float:
-        """Rejected rows over all rows."""
-        return self.rejected.num_rows / self.rows if self.rows else 0.0
+        """Faulty rows over all rows."""
+        return self.faulty / self.rows if self.rows else 0.0
 
     def without(self, found: pa.Table) -> Conformed:
         """The same file with rows taken out of it and rejected.
@@ -131,7 +145,7 @@ def conform(
     scratch = settings.staging / f"{sha256[:16]}.utf8"
     try:
         sniffed = sniff(source, name, scratch)
-        match = match_layout(contract, sniffed.header, name)
+        match = match_layout(contract, sniffed.header, name, sniffed.doubled)
         checks = checks_of(contract, match, sniffed)
         with connect(settings) as con, progress.step(f"conform {name}", unit="rows") as step:
             query = con.sql(conform_sql(contract, match, sniffed, checks, sha256))
@@ -142,9 +156,10 @@ def conform(
                     f"the reader gave up: {str(error).splitlines()[0]}", where=name, fix="tell the publisher"
                 ) from error
             refused = refused_records(con, sniffed, name)
-            good, bad = lines_of_records(sniffed, read, refused, name)
+            records = _records(con, sniffed) if match.unpivoted else read
+            good, bad = lines_of_records(sniffed, records, refused, name)
             faulty = _renumbered(target, faulty, good)
-            doubles = _take_doubles(con, target, match.table.primary_key)
+            doubles = _take_doubles(con, target, match.table)
     finally:
         scratch.unlink(missing_ok=True)
     found = pa.concat_tables([faulty, _at_lines(refused, bad), doubles]).sort_by("source_line")
@@ -160,6 +175,12 @@ def conform(
         "source_resource": resource,
     }
     return Conformed(match, sniffed, target, clean, _quarantined(found, origin), origin)
+
+
+def _records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed) -> int:
+    """How many records the reader gives, where a record gives several rows."""
+    (count,) = one_row(con, f"SELECT count(*) FROM {read_csv_sql(sniffed)}")
+    return int(count)
 
 
 def _quarantined(found: pa.Table, origin: Mapping[str, object]) -> pa.Table:
@@ -179,8 +200,9 @@ def _take_lines(file: Path, lines: pa.ChunkedArray) -> None:
 
 
 def _file_schema(table: Table, metadata: dict[str, str] | None) -> pa.Schema:
-    """The table's schema without the partition column."""
-    return pa.schema([field for field in table.arrow_schema() if field.name != "source_resource"], metadata=metadata)
+    """The table's schema without the partition column and what publishing adds."""
+    later = {"source_resource", *SEEN.names}
+    return pa.schema([field for field in table.arrow_schema() if field.name not in later], metadata=metadata)
 
 
 def _scan(
@@ -240,21 +262,29 @@ def _at_lines(refused: pa.Table, lines: np.ndarray) -> pa.Table:
     return located.select(FOUND.names).cast(FOUND)
 
 
-def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, key: tuple[str, ...]) -> pa.Table:
-    """Take the rows out of ``file`` whose key stands on an earlier line already, and give them as rejected rows."""
-    if not key:
+def _take_doubles(con: duckdb.DuckDBPyConnection, file: Path, table: Table) -> pa.Table:
+    """Take out of ``file`` all rows of a key but one, and give them as rejected rows.
+
+    The one that stays is what the table prefers, the earliest line among equals.
+    """
+    if not table.primary_key:
         return FOUND.empty_table()
-    columns = ", ".join(key)
+    columns = ", ".join(table.primary_key)
     rows = f"read_parquet('{str(file).replace(chr(39), chr(39) * 2)}')"
     value = f"concat_ws(' / ', {columns})"
+    best = ", ".join([*(f"{column} DESC NULLS LAST" for column in table.prefer), "source_line"])
+    preferred = " AND ".join(f"r.{column} IS NOT DISTINCT FROM first.{column}" for column in table.prefer) or "true"
     found = con.sql(
         f"""
-        SELECT source_line, '{columns}' AS column_name, {value} AS value, 'duplicate_key' AS reason,
-            'the same key stands on line ' || first_line AS detail, to_json(r)::VARCHAR AS row
-        FROM {rows} r JOIN (
-            SELECT {columns}, min(source_line) AS first_line FROM {rows} GROUP BY {columns} HAVING count(*) > 1
-        ) USING ({columns})
-        WHERE source_line > first_line ORDER BY source_line"""
+        WITH doubled AS (SELECT * FROM {rows} r SEMI JOIN (
+            SELECT {columns} FROM {rows} GROUP BY {columns} HAVING count(*) > 1) USING ({columns})),
+        first AS (SELECT * FROM doubled QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY {best}) = 1)
+        SELECT r.source_line, '{columns}' AS column_name, {value} AS value,
+            CASE WHEN {preferred} THEN 'duplicate_key' ELSE '{SUPERSEDED}' END AS reason,
+            CASE WHEN {preferred} THEN 'the same key stands on line ' ELSE 'the contract prefers line ' END
+                || first.source_line AS detail, to_json(r)::VARCHAR AS row
+        FROM doubled r JOIN first USING ({columns})
+        WHERE r.source_line <> first.source_line ORDER BY r.source_line"""
     ).to_arrow_table()
     if found.num_rows:
         _take_lines(file, found["source_line"])

@@ -4,7 +4,8 @@ Belongs here: reading schemas/ into objects, and everything that follows from a 
 that casts and judges a row, which file belongs to which table. Does not: touching data.
 """
 
+from pipelines.contracts.layouts import Layout
 from pipelines.contracts.load import contract_names, load_contract
-from pipelines.contracts.model import Contract, Field, Layout, Table
+from pipelines.contracts.model import Contract, Field, Table
 
 __all__ = ["Contract", "Field", "Layout", "Table", "contract_names", "load_contract"]

@@ -127,6 +127,64 @@ def _degrees_scaled(parts: list[str]) -> str:
     return f"CASE WHEN abs({value}) <= 180 AND {value} <> floor({value}) THEN {value} ELSE {value} / 100000 END"
 
 
+def _decimal(parts: list[str]) -> str:
+    """Money, exact: at most two decimals, so that nothing is rounded."""
+    plain = _number_text(parts[0])
+    exact = rf"regexp_full_match({plain}, '[+-]?(\d+(\.\d{{0,2}}0*)?|\.\d{{1,2}}0*)')"
+    return f"CASE WHEN {exact} THEN TRY_CAST({plain} AS DECIMAL(18, 2)) END"
+
+
+def _boolean(parts: list[str]) -> str:
+    text = f"lower({parts[0]})"
+    return f"CASE WHEN {text} IN ('true', 'vrai', 'oui', '1') THEN true WHEN {text} IN ('false', 'faux', 'non', '0') THEN false END"
+
+
+def _date(parts: list[str]) -> str:
+    """ISO 8601: `2024-05-01`."""
+    return rf"CASE WHEN regexp_full_match({parts[0]}, '\d{{4}}-\d{{2}}-\d{{2}}') THEN TRY_CAST({parts[0]} AS DATE) END"
+
+
+def _date_day_first(parts: list[str]) -> str:
+    """`01/05/2024`, as France writes it."""
+    text = parts[0]
+    iso = f"right({text}, 4) || '-' || substr({text}, 4, 2) || '-' || left({text}, 2)"
+    return rf"CASE WHEN regexp_full_match({text}, '\d{{2}}[/.-]\d{{2}}[/.-]\d{{4}}') THEN TRY_CAST({iso} AS DATE) END"
+
+
+def _datetime(parts: list[str]) -> str:
+    """ISO 8601 with its offset, which alone tells the two hours apart that a clock shows twice in October."""
+    shape = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)"
+    return f"CASE WHEN regexp_full_match({parts[0]}, '{shape}') THEN TRY_CAST({parts[0]} AS TIMESTAMPTZ) END"
+
+
+def _day_of_datetime(parts: list[str]) -> str:
+    """The date that stands at the beginning of an ISO 8601 date and time."""
+    shape = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
+    return f"CASE WHEN regexp_full_match({parts[0]}, '{shape}') THEN TRY_CAST(left({parts[0]}, 10) AS DATE) END"
+
+
+def _pair(text: str, place: int) -> str:
+    """One of the two numbers of `48.85, 2.35` or `[2.35, 48.85]`."""
+    bare = rf"regexp_replace({text}, '[\[\]\s]', '', 'g')"
+    shape = r"[+-]?\d+(\.\d+)?,[+-]?\d+(\.\d+)?"
+    return (
+        f"CASE WHEN regexp_full_match({bare}, '{shape}') THEN TRY_CAST(split_part({bare}, ',', {place}) AS DOUBLE) END"
+    )
+
+
+def _first_of_pair(parts: list[str]) -> str:
+    return _pair(parts[0], 1)
+
+
+def _second_of_pair(parts: list[str]) -> str:
+    return _pair(parts[0], 2)
+
+
+def _postcode(parts: list[str]) -> str:
+    """Five digits; SNCF and spreadsheets drop the leading zero."""
+    return rf"CASE WHEN regexp_full_match({parts[0]}, '\d{{4,5}}') THEN lpad({parts[0]}, 5, '0') END"
+
+
 #: By the name that a contract gives; a field without ``cast`` takes the one called like its type.
 CASTS: dict[str, Cast] = {
     "string": _string,
@@ -135,6 +193,16 @@ CASTS: dict[str, Cast] = {
     "code": _code,
     "digits": _digits,
     "leading_year": _leading_year,
+    "decimal": _decimal,
+    "boolean": _boolean,
+    "date": _date,
+    "date_day_first": _date_day_first,
+    "datetime": _datetime,
+    "day_of_datetime": _day_of_datetime,
+    "first_of_pair": _first_of_pair,
+    "second_of_pair": _second_of_pair,
+    "postcode": _postcode,
+    "time": _clock,
     "date_parts": _date_parts,
     "clock": _clock,
     "department": _department,

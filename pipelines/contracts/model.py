@@ -12,18 +12,21 @@ from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Attribute
+from pydantic import field_validator, model_validator
 
 from pipelines.contracts.casts import CASTS, Cast
+from pipelines.contracts.layouts import Layout, Strict
 
-FieldType = Literal["string", "integer", "number", "date", "time", "boolean", "code"]
+FieldType = Literal["string", "integer", "number", "decimal", "date", "datetime", "time", "boolean", "code"]
 
 _ARROW = {
     "string": pa.string(),
     "integer": pa.int64(),
     "number": pa.float64(),
+    "decimal": pa.decimal128(18, 2),  # money: no binary fraction ever touches it
     "date": pa.date32(),
+    "datetime": pa.timestamp("us", "UTC"),
     "time": pa.string(),  # Delta has no time type: HH:MM text
     "boolean": pa.bool_(),
 }
@@ -35,14 +38,13 @@ PROVENANCE = pa.schema(
         pa.field("source_resource", pa.string()),
     ]
 )
+#: When a row of an accumulating table was first and last in what the publisher listed; before the provenance.
+SEEN = pa.schema([pa.field("first_seen", pa.timestamp("us", "UTC")), pa.field("last_seen", pa.timestamp("us", "UTC"))])
+#: Columns that are not the publisher's: they never make two rows differ.
+OURS = frozenset([*PROVENANCE.names, *SEEN.names])
 
 
-class _Strict(BaseModel):
-    # YAML reads a code such as 07 or 1 as a number; here they are texts.
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-
-class Constraints(_Strict):
+class Constraints(Strict):
     """Table Schema constraints that reject a row."""
 
     required: bool = False
@@ -51,7 +53,7 @@ class Constraints(_Strict):
     maximum: float | None = None
 
 
-class Soft(_Strict):
+class Soft(Strict):
     """What the gate expects of most rows of a column, without rejecting the others."""
 
     minimum: float | None = None
@@ -59,13 +61,32 @@ class Soft(_Strict):
     mostly: float = Attribute(0.99, gt=0, le=1)
 
 
-class _FromColumns(_Strict):
+class _FromColumns(Strict):
     """Whatever is read from the publisher's columns: ``from: one`` or ``from: [several]``."""
 
     @field_validator("source", mode="before", check_fields=False)
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+
+class Label(Strict):
+    """What a code means, in both languages, and other texts that the publisher writes for it.
+
+    A contract may write ``daylight | plein jour``; a text without a bar stands for both languages.
+    """
+
+    en: str
+    fr: str
+    also: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_one_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            english, _, french = value.partition(" | ")
+            return {"en": english, "fr": french or english}
+        return value
 
 
 class Override(_FromColumns):
@@ -79,10 +100,14 @@ class Field(_FromColumns):
     """One column of a core table.
 
     Attributes:
-        source: the publisher's column, or several: alternatives when ``cast`` takes one, parts when it takes more.
+        source: the publisher's column, or several: alternatives when ``cast`` takes one, parts when it takes more. Names in
+            braces are no columns: ``{vintage}`` is the year in the resource's title; ``{NAME}`` of a layout that unpivots is
+            the cell of that pattern, or what its named group captured, and ``{GROUP:newest}`` the greatest captured in the
+            header.
         cast: a name from ``contracts.casts``; the field's type when absent.
         by_layout: another ``source`` or ``cast`` in some layouts.
-        codes: name of the code list; the field then gives two columns, ``NAME_code`` and ``NAME``.
+        codes: name of the code list; the field then gives three columns: ``NAME_code``, ``NAME`` (its English label) and
+            ``NAME_fr``.
         null_tokens: texts that mean "unknown" in this column, beside the contract's own.
         null_pattern: the same, for texts that match it whole.
     """
@@ -113,14 +138,15 @@ class Field(_FromColumns):
         """The Arrow columns that this field gives."""
         nullable = not self.constraints.required
         if self.type == "code":
-            return [pa.field(f"{self.name}_code", pa.string(), nullable), pa.field(self.name, pa.string())]
+            labels = [pa.field(self.name, pa.string()), pa.field(f"{self.name}_fr", pa.string())]
+            return [pa.field(f"{self.name}_code", pa.string(), nullable), *labels]
         return [pa.field(self.name, _ARROW[self.type], nullable)]
 
     def sources_in(self, layout: Layout) -> tuple[str, ...]:
         """The publisher's columns of this field in ``layout``; empty where the layout lacks one of them."""
         override = self.by_layout.get(layout.name)
         sources = override.source if override and override.source else self.source
-        return sources if set(sources) <= set(layout.header) else ()
+        return sources if set(sources) <= layout.sources else ()
 
     def cast_in(self, layout: Layout) -> Cast:
         """How those columns become a value."""
@@ -133,7 +159,7 @@ class Field(_FromColumns):
         return f"{self.name}_code" if self.type == "code" else self.name
 
 
-class ForeignKey(_Strict):
+class ForeignKey(Strict):
     """Rows of this table point at a row of another; judged for vintages that the other table holds."""
 
     fields: tuple[str, ...]
@@ -141,15 +167,20 @@ class ForeignKey(_Strict):
     tolerance: float = Attribute(0.01, ge=0, le=1)
 
 
-class Layout(_Strict):
-    """The columns of the publisher's files over some vintages, in their order."""
+class Table(Strict):
+    """One core table of a dataset.
 
-    name: str
-    header: tuple[str, ...]
-
-
-class Table(_Strict):
-    """One core table of a dataset."""
+    Attributes:
+        resources: expression that the title of a resource matches; group ``vintage`` is its year.
+        keep: what a new snapshot does to the rows of the one before. ``resource``: they leave, the resource's rows are
+            those of its newest snapshot. ``accumulate``: a row leaves only for one with the same key, so that a source that
+            forgets does not make us forget; whichever resource brings it.
+        prefer: of rows with the same key the one with the greatest values of these columns stays, in a file and, for a
+            table that accumulates, against the lake (where the newer snapshot wins a tie). Nulls are smallest.
+        exclusive: columns whose values must all come from one resource, where that is neither the key nor the parent's.
+        dated_by: the column that tells how fresh the rows are.
+        tolerance: share of rows that may be rejected; what ``prefer`` sets aside is not counted.
+    """
 
     name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -158,7 +189,11 @@ class Table(_Strict):
     fields: tuple[Field, ...]
     primary_key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
-    tolerance: float = Attribute(0.01, ge=0, le=1, description="share of rows that may be rejected")
+    keep: Literal["resource", "accumulate"] = "resource"
+    prefer: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
+    dated_by: str | None = None
+    tolerance: float = Attribute(0.01, ge=0, le=1)
 
     @field_validator("resources")
     @classmethod
@@ -172,13 +207,18 @@ class Table(_Strict):
             if unknown := set(field.by_layout) - {each.name for each in self.layouts}:
                 raise ValueError(f"{self.name}.{field.name}: there is no layout {min(unknown)!r}")
             for layout in self.layouts if field.constraints.required else ():
-                if not field.sources_in(layout):
+                if not field.sources_in(layout.present_in(layout.header)):
                     raise ValueError(f"{self.name}.{field.name}: required, and not in layout {layout.name!r}")
         required = {column.name for column in self.arrow_schema() if not column.nullable}
         if lost := set(self.primary_key) - set(self.column_names):
             raise ValueError(f"{self.name}: key columns {sorted(lost)} are not fields")
         if optional := set(self.primary_key) - required:
             raise ValueError(f"{self.name}: key columns {sorted(optional)} must be required")
+        if (self.prefer or self.keep == "accumulate") and not self.primary_key:
+            raise ValueError(f"{self.name}: `prefer` and `keep: accumulate` need a primary key")
+        named = {*self.prefer, *self.exclusive, *([self.dated_by] if self.dated_by else [])}
+        if unknown_columns := named - set(self.column_names):
+            raise ValueError(f"{self.name}: {sorted(unknown_columns)} are not columns")
         return self
 
     @property
@@ -195,20 +235,24 @@ class Table(_Strict):
     def owner(self) -> tuple[str, ...]:
         """The columns whose values must come from one resource: the key, else what the rows belong to.
 
-        Without it a file that is ingested under two names would double the table.
+        Without it a file that is ingested under two names would double the table. A table that accumulates needs none: there
+        a key has one row, whichever resource brought it last.
         """
-        return self.primary_key or (self.foreign_keys[0].fields if self.foreign_keys else ())
+        if self.keep == "accumulate":
+            return ()
+        return self.exclusive or self.primary_key or (self.foreign_keys[0].fields if self.foreign_keys else ())
 
     def arrow_schema(self) -> pa.Schema:
-        """The whole Arrow schema: fields, then provenance."""
-        return pa.schema([column for field in self.fields for column in field.columns()] + list(PROVENANCE))
+        """The whole Arrow schema: fields, then when they were seen in a table that accumulates, then provenance."""
+        seen = list(SEEN) if self.keep == "accumulate" else []
+        return pa.schema([column for field in self.fields for column in field.columns()] + seen + list(PROVENANCE))
 
     def names_resource(self, title: str) -> re.Match[str] | None:
         """Whether a resource's title says that it belongs to this table; group ``vintage`` is its year, if any."""
         return re.search(self.resources, title, re.IGNORECASE)
 
 
-class Vintages(_Strict):
+class Vintages(Strict):
     """The published years that the contract knows, and the field that holds a row's year."""
 
     first: int
@@ -219,7 +263,7 @@ class Vintages(_Strict):
         return isinstance(year, int) and self.first <= year <= self.last
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """A dataset of data.gouv.fr and the core tables made from it."""
 
     name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
@@ -232,7 +276,7 @@ class Contract(_Strict):
     schedule: str
     vintages: Vintages | None = None
     null_tokens: tuple[str, ...] = ("",)
-    code_lists: dict[str, dict[str, str]] = Attribute(default_factory=dict)
+    code_lists: dict[str, dict[str, Label]] = Attribute(default_factory=dict)
     tables: tuple[Table, ...]
 
     @model_validator(mode="after")

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
+from pipelines.conform.split import SUPERSEDED
 from pipelines.lake import Lake, connect
 from pipelines.lake.duck import one_row
 from pipelines.quality.verdict import Finding, Outcome, Verdict
@@ -67,17 +70,19 @@ def judge(
 def _rejected(conformed: Conformed) -> Finding:
     allowed = conformed.match.table.tolerance
     observed = (
-        f"{conformed.rejected.num_rows} of {conformed.rows} rows rejected "
+        f"{conformed.faulty} of {conformed.rows} rows rejected "
         f"({conformed.rejected_share:.1%}; the contract tolerates {allowed:.1%})"
     )
-    if conformed.rejected.num_rows:
-        first = conformed.rejected.slice(0, 1).to_pylist()[0]
+    if conformed.faulty:
+        first = (
+            conformed.rejected.filter(pc.not_equal(conformed.rejected["reason"], SUPERSEDED)).slice(0, 1).to_pylist()[0]
+        )
         observed += (
             f"; the first: line {first['source_line']}, column {first['column_name']}, value {first['value']!r}: "
             f"{first['reason']} ({first['detail']})"
         )
     failed = conformed.rejected_share > allowed or not conformed.clean
-    outcome: Outcome = "failed" if failed else "warned" if conformed.rejected.num_rows else "passed"
+    outcome: Outcome = "failed" if failed else "warned" if conformed.faulty else "passed"
     return Finding("rejected_rows_within_tolerance", None, outcome, observed)
 
 

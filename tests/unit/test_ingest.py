@@ -205,7 +205,7 @@ class Stopped(BaseException):
 def test_a_run_that_was_stopped_is_done_again(
     settings: Settings, bring: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    from pipelines import ingest as module
+    from pipelines import publish as module
 
     old = [caract(n) for n in range(199)] + [caract(500, month="13")]
     new = [caract(n) for n in range(300)] + [caract(600, month="14")]
