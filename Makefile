@@ -23,7 +23,7 @@ check: $(VENV)/.dev ## lint, format check and types
 faults: $(VENV)/.dev ## the long fault runs (kill -9, cut connections), about ten minutes
 	@$(BIN)/python -m pytest -m faults --timeout 1800
 
-bench: $(VENV)/.dev ## benchmarks, beside peers, rows added to benchmarks/history.csv; BENCH_FLAGS=--short for a try
+bench: $(VENV)/.dev $(VENV)/peers/.made ## benchmarks, beside peers, rows added to benchmarks/history.csv; BENCH_FLAGS=--short for a try
 	@for each in benchmarks/bench_*.py; do $(BIN)/python $$each $(BENCH_FLAGS) || exit 1; done
 
 lock: $(VENV)/.dev ## resolve the requirements anew (needs uv)
@@ -31,6 +31,8 @@ lock: $(VENV)/.dev ## resolve the requirements anew (needs uv)
 	  pyproject.toml --extra airflow -o requirements/demo.txt --custom-compile-command "make lock"
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade \
 	  pyproject.toml --extra airflow --extra dev -c requirements/demo.txt -o requirements/dev.txt --custom-compile-command "make lock"
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade \
+	  benchmarks/peers.in -o requirements/bench.txt --custom-compile-command "make lock"
 
 wheel: $(VENV)/.dev ## build dist/*.whl
 	@if command -v uv >/dev/null; then uv build --wheel -q; else $(BIN)/python -m pip wheel -q --no-deps -w dist .; fi
@@ -55,6 +57,15 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(call install,requirements/dev.txt)
 	@touch $@ $(VENV)/.demo
+
+# What the benchmarks are held beside; one of them wants older versions of what Rocade uses.
+$(VENV)/peers/.made: requirements/bench.txt | $(VENV)/bin/python
+	@echo "installing requirements/bench.txt into $(VENV)/peers"; \
+	if command -v uv >/dev/null; \
+	then uv venv -q --clear --python $(BIN)/python $(VENV)/peers \
+	  && uv pip install -q --python $(VENV)/peers/bin/python --require-hashes -r requirements/bench.txt; \
+	else $(BIN)/python -m venv $(VENV)/peers && $(VENV)/peers/bin/python -m pip install -q --require-hashes -r requirements/bench.txt; fi
+	@touch $@
 
 define install
 echo "installing $(1) into $(VENV)"; \

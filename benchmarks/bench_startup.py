@@ -1,23 +1,19 @@
 """How soon Rocade answers, beside its peers: `rocade --help` against bare Python and Airflow's own CLI, and parsing dags/.
 
-Adds rows to benchmarks/history.csv. Bars (issue 2): `rocade --help` under 0.5 s, parsing the dags/ folder under 2 s.
+Adds rows to benchmarks/history.csv. Bars: `rocade --help` under 0.5 s, parsing the dags/ folder under 2 s.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-HISTORY = ROOT / "benchmarks/history.csv"
-SHORT = "--short" in sys.argv[1:]  # one run each and no row in the history: does it still work?
+from side_by_side import ROOT, SHORT, Row, report
+
 RUNS = 1 if SHORT else 5
 
 _PARSE = """
@@ -64,27 +60,18 @@ def main() -> None:
         )
         ours = seconds([sys.executable, "-m", "pipelines.cli", "--help"], environment)
         rows = [
-            ("rocade --help", ours, "python -c pass", seconds([sys.executable, "-c", "pass"], environment)),
+            ("rocade --help", ours, "python -c pass", seconds([sys.executable, "-c", "pass"], environment), None),
+            ("rocade --help", ours, "bar", 0.5, 1),
             (
                 "rocade --help",
                 ours,
                 "airflow --help",
                 seconds([sys.executable, "-m", "airflow", "--help"], environment),
+                None,
             ),
-            ("parse dags/", parse_seconds(environment), "bar", 2.0),
+            ("parse dags/", parse_seconds(environment), "bar", 2.0, 1),
         ]
-    for what, value, peer, peer_value in rows:
-        print(f"{what}: {value:.3f} s; {peer}: {peer_value:.3f} s; ratio {value / peer_value:.2f}")
-    if SHORT:
-        return
-    stamp = datetime.now(UTC).strftime("%Y-%m-%d")
-    new = not HISTORY.exists()
-    with HISTORY.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if new:
-            writer.writerow(["date", "what", "value", "unit", "peer", "peer_value", "ratio"])
-        for what, value, peer, peer_value in rows:
-            writer.writerow([stamp, what, f"{value:.3f}", "s", peer, f"{peer_value:.3f}", f"{value / peer_value:.2f}"])
+    report([Row(what, value, "s", peer, peer_value, bar, at_most=True) for what, value, peer, peer_value, bar in rows])
 
 
 if __name__ == "__main__":

@@ -5,14 +5,19 @@ A test fails when what is committed differs from what this writes.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import typer.main
 
 from pipelines import cli
-from pipelines.contracts import Contract, contract_names, load_contract
-from pipelines.settings import Settings
+from pipelines.contracts import Contract, Table, contract_names, load_contract
+from pipelines.settings import Settings, data_folder
+
+if TYPE_CHECKING:
+    from pipelines.contracts.model import Label
 
 REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- made by docs/generate.py: change the code instead -->\n"
@@ -20,7 +25,8 @@ _MADE = "<!-- made by docs/generate.py: change the code instead -->\n"
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    contracts = {f"{name}.md": contract_page(load_contract(name)) for name in contract_names()}
+    ours = data_folder("schemas")  # not those of whoever runs this
+    contracts = {f"{name}.md": contract_page(load_contract(name, ours)) for name in contract_names(ours)}
     return {"cli.md": cli_page(), "settings.md": settings_page(), **contracts}
 
 
@@ -63,7 +69,7 @@ def settings_page() -> str:
 
 
 def contract_page(contract: Contract) -> str:
-    """The data dictionary of a contract."""
+    """The data dictionary of a contract, after what the head of its file says."""
     years = f" Vintages {contract.vintages.first} to {contract.vintages.last}." if contract.vintages else ""
     parts = [
         _MADE,
@@ -72,12 +78,13 @@ def contract_page(contract: Contract) -> str:
             f"[{contract.datagouv}]({contract.homepage}) on data.gouv.fr, published by {contract.publisher}, licence "
             f"`{contract.licence}`, {contract.frequency}.{years} Contract: `schemas/{contract.name}.yaml`.\n"
         ),
+        _head_of(contract),
     ]
     for table in contract.tables:
         key = f" Key: {', '.join(f'`{each}`' for each in table.primary_key)}." if table.primary_key else ""
         parts += [
             f"## core.{table.name}\n",
-            f"{table.title}.{key} At most {table.tolerance:.0%} of rows may be rejected.\n",
+            f"{table.title}.{key}{_kept(table)} At most {table.tolerance:.0%} of rows may be rejected.\n",
         ]
         parts += ["| column | type | publisher's column | meaning |\n|---|---|---|---|"]
         for field in table.fields:
@@ -87,14 +94,35 @@ def contract_page(contract: Contract) -> str:
             codes = f" code list `{field.codes}`" if field.codes else ""
             for column in field.columns():
                 parts.append(f"| `{column.name}` | {column.type} | {', '.join(field.source)} | {meaning}{codes} |")
+        if table.keep == "accumulate":
+            parts.append("| `first_seen`, `last_seen` | | | when a copy that held the row was first and last brought |")
         parts += [
             "| `source_resource`, `source_sha256`, `source_line` | | | resource, bytes and line that the row comes from |",
             "",
         ]
-    parts.append("## Code lists\n")
-    for name, codes in contract.code_lists.items():
-        parts.append(f"- `{name}`: " + ", ".join(f"{code} {label.en} ({label.fr})" for code, label in codes.items()))
+    if contract.code_lists:
+        parts.append("## Code lists\n")
+    for name, labels in contract.code_lists.items():
+        parts.append(f"- `{name}`: " + ", ".join(_label(code, label) for code, label in labels.items()))
     return "\n".join([*parts, ""])
+
+
+def _head_of(contract: Contract) -> str:
+    """The comment at the head of the contract's file, as it stands."""
+    lines = (data_folder("schemas") / f"{contract.name}.yaml").read_text(encoding="utf-8").splitlines()
+    head = takewhile(lambda line: line.startswith("#"), lines)
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in head) + "\n"
+
+
+def _kept(table: Table) -> str:
+    """How long a row stays, where it is not until the resource's next copy."""
+    better = f" Of rows with one key the greatest {', '.join(f'`{each}`' for each in table.prefer)} stays."
+    growing = " A row leaves only for another with its key, so what the source forgets stays."
+    return (better if table.prefer else "") + (growing if table.keep == "accumulate" else "")
+
+
+def _label(code: str, label: Label) -> str:
+    return f"{code} {label.en}" if label.en == label.fr else f"{code} {label.en} ({label.fr})"
 
 
 if __name__ == "__main__":

@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pipelines.contracts import load_contract
-from pipelines.errors import RocadeError
+from pipelines.errors import ConformError, RocadeError
 from pipelines.fetch import fetch, remember
 from pipelines.lake.quarantine import forget_older_rejects
-from pipelines.plan import parents_first, plan, resource_and_name
+from pipelines.mend import with_proposal
+from pipelines.parts import known_parts, tables_in
+from pipelines.plan import parents_first, plan, resource_and_name, telling_name
 from pipelines.publish import Desk, Outcome, held_rows, publish
+from pipelines.quality.docs import write_index
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from pipelines.conform.kinds import Part
+    from pipelines.fetch import Snapshot
     from pipelines.plan import Source
     from pipelines.progress import Progress
     from pipelines.settings import Settings
@@ -54,7 +59,9 @@ def ingest(
     Raises:
         RocadeError: nothing could be tried at all (no contract, no catalogue, two files of one name).
     """
-    contract = load_contract(dataset)
+    contract = load_contract(dataset, settings.own_schemas)
+    if sources is None and not contract.datagouv:
+        sources = contract.addresses
     if sources is not None:
         chosen = parents_first(contract, sources)
     else:
@@ -65,22 +72,24 @@ def ingest(
         for source in chosen:
             started = time.monotonic()
             try:
-                outcome = _ingest_one(desk, source)
+                found = _ingest_one(desk, source)
             except RocadeError as error:
-                resource, name = resource_and_name(source)
-                outcome = Outcome(resource, name, "failed", message=str(error), exit_code=error.exit_code)
-            outcomes.append(replace(outcome, seconds=time.monotonic() - started))
+                found = [_failed(*resource_and_name(source), error)]
+            outcomes += [replace(outcome, seconds=time.monotonic() - started) for outcome in found]
             step.advance()
+    if any(outcome.report for outcome in outcomes):
+        write_index(settings.reports)
     return outcomes
 
 
-def _ingest_one(desk: Desk, source: Source) -> Outcome:
-    """Bring one resource into the lake.
+def _ingest_one(desk: Desk, source: Source) -> list[Outcome]:
+    """Bring one resource into the lake: one table, or several where it is an archive or a workbook.
 
     Stopped anywhere, it is done again from there by the next run: only ``remember``, at the end, says that nothing is left.
 
     Returns:
-        An outcome ``published``, ``unchanged`` or ``refused`` (by the gate; its rejected rows wait in quarantine).
+        An outcome ``published``, ``unchanged`` or ``refused`` (by the gate; its rejected rows wait in quarantine) a table.
+        One table of several that fails does not stop the others.
 
     Raises:
         FetchError: the bytes cannot be had.
@@ -91,13 +100,56 @@ def _ingest_one(desk: Desk, source: Source) -> Outcome:
     settings.staging.mkdir(parents=True, exist_ok=True)
     with _alone(desk):
         snapshot = fetch(source, settings, desk.progress)
-        held = held_rows(contract, snapshot.resource, settings)
-        if held is None or (held.sha256, held.contract) != (snapshot.sha256, contract.fingerprint):
-            return publish(desk, snapshot, held)
-        if not snapshot.unchanged:  # the last run was stopped after its commit
-            forget_older_rejects(settings, snapshot.resource, snapshot.sha256)
-        remember(snapshot, settings)
-        return Outcome(snapshot.resource, snapshot.name, "unchanged", held.table, published=held.rows)
+        if isinstance(source, str):
+            snapshot = replace(snapshot, name=telling_name(contract, snapshot.name, snapshot.url))
+        known = known_parts(snapshot, settings) if snapshot.unchanged else []
+        done = [_unchanged(desk, each, unchanged=snapshot.unchanged) for each in known or [snapshot]]
+        if None not in done:
+            if known:  # what is one table was remembered as such
+                remember(snapshot, settings)
+            return [outcome for outcome in done if outcome]
+        with tables_in(snapshot, contract, settings) as tables:
+            if len(tables) == 1:
+                return [_published(desk, snapshot, tables[0][1])]
+            outcomes = [_ingest_part(desk, each, part) for each, part in tables]
+        if not any(outcome.exit_code for outcome in outcomes):
+            remember(snapshot, settings)
+        return outcomes
+
+
+def _ingest_part(desk: Desk, snapshot: Snapshot, part: Part) -> Outcome:
+    try:
+        return _unchanged(desk, snapshot, unchanged=False) or _published(desk, snapshot, part)
+    except RocadeError as error:
+        return _failed(snapshot.resource, snapshot.name, error)
+
+
+def _published(desk: Desk, snapshot: Snapshot, part: Part) -> Outcome:
+    """The outcome of publishing ``part``; where it breaks the contract, with the change that would mend that.
+
+    Raises:
+        LakeError: the commit failed.
+    """
+    try:
+        outcome = publish(desk, snapshot, held_rows(desk.contract, snapshot.resource, desk.settings), part)
+    except ConformError as error:
+        outcome = _failed(snapshot.resource, snapshot.name, error)
+    return with_proposal(outcome, desk.contract, snapshot, part, desk.settings)
+
+
+def _unchanged(desk: Desk, snapshot: Snapshot, *, unchanged: bool) -> Outcome | None:
+    """The outcome of a table that the lake holds as these bytes and this contract give it, else None."""
+    held = held_rows(desk.contract, snapshot.resource, desk.settings)
+    if held is None or (held.sha256, held.contract) != (snapshot.sha256, desk.contract.fingerprint):
+        return None
+    if not unchanged:  # the last run was stopped after its commit
+        forget_older_rejects(desk.settings, snapshot.resource, snapshot.sha256)
+    remember(snapshot, desk.settings)
+    return Outcome(snapshot.resource, snapshot.name, "unchanged", held.table, published=held.rows)
+
+
+def _failed(resource: str, name: str, error: RocadeError) -> Outcome:
+    return Outcome(resource, name, "failed", message=str(error), exit_code=error.exit_code)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines.catalog import Catalog, Resource
 from pipelines.errors import CatalogError, SettingsError
-from pipelines.fetch import resource_key
+from pipelines.fetch import address_key, resource_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,7 +33,7 @@ class Planned:
 
 
 def plan(contract: Contract, settings: Settings, vintages: Collection[int] | None = None) -> list[Planned]:
-    """The resources of the contract's dataset that its tables name, parents before children, then by year.
+    """The resources of the contract's datasets that its tables name, parents before children, then by year.
 
     Args:
         contract: the dataset.
@@ -46,7 +46,8 @@ def plan(contract: Contract, settings: Settings, vintages: Collection[int] | Non
     with Catalog(
         settings.datagouv_url, settings.http_timeout_s, settings.http_retries, settings.http_backoff_s
     ) as catalog:
-        resources = catalog.resources(contract.datagouv)
+        datasets = [each for each in (contract.datagouv, *contract.datagouv_also) if each]
+        resources = [resource for dataset in datasets for resource in catalog.resources(dataset)]
     found = [
         Planned(resource, rank, int(year) if (year := named.groupdict().get("vintage")) else None)
         for rank, table in enumerate(contract.tables)
@@ -70,7 +71,7 @@ def parents_first(contract: Contract, sources: Sequence[Source]) -> list[Source]
     Raises:
         SettingsError: two of them have the same name, so that one would replace the other's rows.
     """
-    keys = Counter(resource_key(resource_and_name(source)[0]) for source in sources)
+    keys = Counter(resource_and_name(source)[0] for source in sources)
     for key, times in keys.items():
         if times > 1:
             raise SettingsError(
@@ -80,7 +81,7 @@ def parents_first(contract: Contract, sources: Sequence[Source]) -> list[Source]
             )
 
     def rank(source: Source) -> int:
-        name = resource_and_name(source)[1]
+        name = telling_name(contract, resource_and_name(source)[1], None if isinstance(source, Resource) else source)
         ranks = [index for index, table in enumerate(contract.tables) if table.names_resource(name)]
         return ranks[0] if ranks else 0
 
@@ -88,10 +89,28 @@ def parents_first(contract: Contract, sources: Sequence[Source]) -> list[Source]
 
 
 def resource_and_name(source: Source) -> tuple[str, str]:
-    """The resource and its title, as far as they are known before anything is fetched."""
+    """The resource's key and its title, as far as they are known before anything is fetched."""
     if isinstance(source, Resource):
-        return source.id, source.title
-    place = urlsplit(source) if "://" in source else None
-    path = unquote(place.path) if place else source
-    name = path.rstrip("/").rpartition("/")[2] or (place.netloc if place else source)
-    return name, name
+        return resource_key(source.id), source.title
+    if "://" not in source:
+        name = source.rstrip("/").rpartition("/")[2] or source
+        return resource_key(name), name
+    name = _path(source).rpartition("/")[2] or urlsplit(source).netloc
+    return address_key(source), name
+
+
+def telling_name(contract: Contract, name: str, address: str | None) -> str:
+    """``name``, or the path of ``address`` where only that tells which table or which year it is (`2024/full.csv.gz`)."""
+    path = _path(address) if address and "://" in address else ""
+    told, by_path = _told(contract, name), _told(contract, path)
+    return path if by_path > told else name
+
+
+def _told(contract: Contract, name: str) -> tuple[bool, bool]:
+    """Whether ``name`` tells a table of the contract, and a year."""
+    matches = [match for table in contract.tables if (match := table.names_resource(name)) is not None]
+    return bool(matches), any(match.groupdict().get("vintage") for match in matches)
+
+
+def _path(address: str) -> str:
+    return unquote(urlsplit(address).path).strip("/")

@@ -49,7 +49,10 @@ def planned_vintages(dataset: str, since: int | None = None) -> list[int | None]
     from pipelines.contracts import load_contract
     from pipelines.plan import plan
 
-    planned = plan(load_contract(dataset), load_settings())
+    contract = load_contract(dataset)
+    if not contract.datagouv:
+        return [None]
+    planned = plan(contract, load_settings())
     found = {each.vintage for each in planned}
     if found == {None}:
         return [None]

@@ -25,10 +25,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROCADE_", toml_file="rocade.toml", extra="forbid", frozen=True)
 
     home: Path = Field(Path("rocade-data"), description="folder that holds all state")
+    schemas: Path | None = Field(None, description="folder of your own contracts; HOME/schemas when unset")
     datagouv_url: str = Field("https://www.data.gouv.fr", description="base address of the data.gouv.fr API")
     http_timeout_s: float = Field(30, gt=0, description="seconds without a byte before a request is given up")
     http_retries: int = Field(5, ge=0, description="tries after the first on 429, 5xx and cut connections")
     http_backoff_s: float = Field(1, ge=0, description="first pause between tries, doubled each time")
+    http_believe_days: float = Field(
+        30, ge=0, description="days for which a server's word that a file is unchanged stands without reading it again"
+    )
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts://, user:password@ allowed")
     mqtt_ca: Path | None = Field(None, description="CA certificate file for mqtts://")
     mqtt_cert: Path | None = Field(None, description="client certificate file for mqtts://")
@@ -62,6 +66,11 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """``home`` as an absolute path."""
         return self.home.expanduser().absolute()
+
+    @property
+    def own_schemas(self) -> Path:
+        """Contracts that are not Rocade's own, such as `rocade add` writes; looked into before the packaged ones."""
+        return self.schemas.expanduser().absolute() if self.schemas else self.root / "schemas"
 
     @property
     def lake(self) -> Path:

@@ -5,32 +5,28 @@ Belongs here: rewriting days in order and without the readings that came twice. 
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.collect.tables import IDENTITY, PARTITION, READINGS, READINGS_SCHEMA
 from pipelines.errors import LakeError
-from pipelines.lake import Lake, Provenance
-from pipelines.lake.duck import connect
+from pipelines.lake import Lake, Provenance, connect, uncommitted
+from pipelines.lake.log import add_action, properties, remove_action
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import date
-    from pathlib import Path
+    from collections.abc import Collection, Iterable
 
     import duckdb
     from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
 
+    from pipelines.lake import DataFile
     from pipelines.settings import Settings
 
 
@@ -69,8 +65,8 @@ def compact_readings(settings: Settings, days: Collection[date] | None = None) -
     lake = Lake(settings.lake)
     if not lake.exists(READINGS):
         return CompactReport()
-    table = lake.open(READINGS)
-    files = _files_by_day(pa.table(table.get_add_actions(flatten=True)).to_pylist())
+    held = lake.snapshot(READINGS)
+    files = _files_by_day(held.files)
     today = datetime.now(UTC).date()
     chosen = sorted(
         day for day, held in files.items() if len(held) > 1 and (day < today if days is None else day in days)
@@ -79,17 +75,16 @@ def compact_readings(settings: Settings, days: Collection[date] | None = None) -
         return CompactReport()
     actions: list[AddAction | RemoveAction] = []
     rows, before = 0, 0
-    with connect(settings) as con, _uncommitted() as targets:
+    with connect(settings) as con, uncommitted(lake, READINGS) as new_file:
         for day in chosen:
-            target = lake.new_file(READINGS, {"day": day.isoformat()})
-            targets.append(target)
-            had, has = _rewrite(con, [lake.path(READINGS) / unquote(each["path"]) for each in files[day]], target)
+            target = new_file({"day": day.isoformat()})
+            had, has = _rewrite(con, [Path(each.path) for each in files[day]], target)
             changed = had != has  # else the same readings in another order: readers of changes need not look again
-            actions.append(_add_action(lake.path(READINGS), target, day, has, changed=changed))
-            actions += [_remove_action(each, day, changed=changed) for each in files[day]]
+            actions.append(add_action(lake.path(READINGS), target, changed=changed))
+            actions += [remove_action(lake.path(READINGS), each, changed=changed) for each in files[day]]
             before, rows = before + had, rows + has
         details = {"rows": rows, "days": [day.isoformat() for day in chosen], "duplicates": before - rows}
-        _commit(table, actions, Provenance("compact", details=details))
+        _commit(lake.open(READINGS, held.version), actions, Provenance("compact", details=details))
     return CompactReport(
         tuple(chosen), sum(len(files[day]) for day in chosen), rows, before - rows, lake.version(READINGS)
     )
@@ -102,33 +97,18 @@ def _commit(table: DeltaTable, actions: list[AddAction | RemoveAction], provenan
             "append",
             READINGS_SCHEMA,
             partition_by=list(PARTITION),
-            commit_properties=CommitProperties(
-                custom_metadata={"rocade": json.dumps(asdict(provenance))},
-                # Delta notices files that went meanwhile only where data changed; this makes two compactions collide.
-                app_transactions=[Transaction("compaction", table.version())],
-            ),
+            # Delta notices files that went meanwhile only where data changed; this makes two compactions collide.
+            commit_properties=properties(provenance, ("compaction", table.version())),
         )
     except DeltaError as error:
         raise LakeError(f"could not compact: {error}", where=READINGS, fix="run the command again") from error
 
 
-@contextmanager
-def _uncommitted() -> Iterator[list[Path]]:
-    """Collects files, and removes them again unless the block ends well: what was erased meanwhile is still in them."""
-    files: list[Path] = []
-    try:
-        yield files
-    except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _files_by_day(actions: list[dict[str, Any]]) -> dict[date, list[dict[str, Any]]]:
-    files: dict[date, list[dict[str, Any]]] = {}
-    for action in actions:
-        files.setdefault(action["partition.day"], []).append(action)
-    return files
+def _files_by_day(files: Iterable[DataFile]) -> dict[date, list[DataFile]]:
+    days: dict[date, list[DataFile]] = defaultdict(list)
+    for file in files:
+        days[date.fromisoformat(str(file.partition["day"]))].append(file)
+    return days
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, sources: list[Path], target: Path) -> tuple[int, int]:
@@ -147,25 +127,3 @@ def _rewrite(con: duckdb.DuckDBPyConnection, sources: list[Path], target: Path) 
         {"paths": paths, "target": str(target)},
     )
     return sum(pq.read_metadata(source).num_rows for source in sources), pq.read_metadata(target).num_rows
-
-
-def _add_action(folder: Path, file: Path, day: date, rows: int, *, changed: bool) -> AddAction:
-    state = file.stat()
-    return AddAction(
-        path=str(file.relative_to(folder)),
-        size=state.st_size,
-        partition_values={"day": day.isoformat()},
-        modification_time=int(state.st_mtime * 1000),
-        data_change=changed,
-        stats=json.dumps({"numRecords": rows}),
-    )
-
-
-def _remove_action(action: dict[str, Any], day: date, *, changed: bool) -> RemoveAction:
-    return RemoveAction(
-        path=action["path"],
-        data_change=changed,
-        deletion_timestamp=int(datetime.now(UTC).timestamp() * 1000),
-        partition_values={"day": day.isoformat()},
-        size=action["size_bytes"],
-    )

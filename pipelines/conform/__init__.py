@@ -5,6 +5,15 @@ one scan, and splitting clean rows from rejected ones. Does not: deciding whethe
 where it goes (lake).
 """
 
-from pipelines.conform.split import Conformed, conform
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.lazy import lazily
+
+if TYPE_CHECKING:
+    from pipelines.conform.split import Conformed, conform
+
+__getattr__ = lazily(__name__, {"Conformed": "split", "conform": "split"})
 
 __all__ = ["Conformed", "conform"]

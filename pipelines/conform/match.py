@@ -48,7 +48,7 @@ def match_layout(
     pairs = [(table, layout) for table in contract.tables for layout in table.layouts]
     fitting = [(table, layout.present_in(header)) for table, layout in pairs if layout.fits(header)]
     if not fitting:
-        raise _no_layout(contract, pairs, header, name)
+        raise _no_layout(contract, header, name)
     table, layout = max(fitting, key=lambda pair: len(pair[1].header))
     if unclear := sorted(doubled & set(layout.header)):
         raise ConformError(
@@ -68,13 +68,26 @@ def match_layout(
     return Match(table, layout, _vintage(contract, table, name), tuple(sorted(set(header) - used)), unpivoted)
 
 
-def _vintage(contract: Contract, table: Table, name: str) -> int | None:
+def stated_year(table: Table, name: str) -> int | None:
+    """The year that a resource's title states."""
     found = table.names_resource(name)
     stated = found.groupdict().get("vintage") if found else None
-    if stated is None:
-        return None
-    year = int(stated)
-    if contract.vintages is not None and year not in contract.vintages:
+    return None if stated is None else int(stated)
+
+
+def nearest_layout(contract: Contract, header: tuple[str, ...], name: str) -> tuple[Table, Layout]:
+    """The layout that shares most with ``header``, among those of the table that ``name`` says, if it says one.
+
+    Of layouts that fit equally well the newest is meant.
+    """
+    pairs = [(table, layout) for table in contract.tables for layout in table.layouts]
+    named = [pair for pair in pairs if pair[0].names_resource(name)] or pairs
+    return max(reversed(named), key=lambda pair: len(set(pair[1].header) & set(header)) / len(pair[1].header))
+
+
+def _vintage(contract: Contract, table: Table, name: str) -> int | None:
+    year = stated_year(table, name)
+    if year is not None and contract.vintages is not None and year not in contract.vintages:
         known = f"{contract.vintages.first} to {contract.vintages.last}"
         raise ConformError(
             f"vintage {year} is unknown to the contract, which covers {known}",
@@ -85,13 +98,9 @@ def _vintage(contract: Contract, table: Table, name: str) -> int | None:
     return year
 
 
-def _no_layout(
-    contract: Contract, pairs: list[tuple[Table, Layout]], header: tuple[str, ...], name: str
-) -> ConformError:
+def _no_layout(contract: Contract, header: tuple[str, ...], name: str) -> ConformError:
     """The error that tells a lost or renamed column from a file of another dataset."""
-    named = [pair for pair in pairs if pair[0].names_resource(name)] or pairs
-    # of layouts that fit equally well the newest is meant
-    table, layout = max(reversed(named), key=lambda pair: len(set(pair[1].header) & set(header)) / len(pair[1].header))
+    table, layout = nearest_layout(contract, header, name)
     lost = [column for column in layout.header if column not in header]
     if layout.unpivot and not layout.unpivot.found_in(header):
         lost += layout.unpivot.columns.values()

@@ -1,17 +1,18 @@
-"""The one-scan SELECT that casts a file by its contract and says of each row why it is rejected, if it is.
+"""What a contract says of a row, as SQL: the value of each field, every way in which the row can be bad, and why it is.
 
-Every column is read as text. For each row the statement gives the fields, ``fault`` (0 for a clean row, else one more than
-the index into the list of checks), ``fault_value`` (the cell as published) and ``fault_row`` (the whole row as JSON).
+This is the meaning. How clean rows are written fast is ``clean``'s business, which uses these same expressions for every
+cell that is not in its usual notation; the rows that it sets aside come back here to be explained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.conform.reader import read_csv_sql
-from pipelines.conform.sniff import DAMAGE
-from pipelines.contracts.layouts import VINTAGE
+from pipelines.conform.survey import DAMAGE
+from pipelines.contracts.layouts import RECORD, VINTAGE
+from pipelines.contracts.rules import AtLeast, AtMost, OneOf, Pattern, Required, rules_of_field, rules_of_vintage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from pipelines.conform.match import Match
     from pipelines.conform.sniff import Sniffed
     from pipelines.contracts import Contract, Field
+    from pipelines.contracts.rules import Demand, Rule
 
 # Spelt out: a DuckDB string has no escapes, so '\\t' would be a backslash and the letter t.
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239)"
+
+
+#: SQL of a source's trimmed text, by the source's name.
+Cell = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -34,148 +40,164 @@ class Check:
     bad: str
 
 
-def checks_of(contract: Contract, match: Match, sniffed: Sniffed) -> list[Check]:
-    """Every check of the table under this layout, in the order in which they are judged."""
+def checks_of(
+    contract: Contract,
+    match: Match,
+    sniffed: Sniffed,
+    cell: Cell | None = None,
+    value: Callable[[Field], str] | None = None,
+) -> list[Check]:
+    """Every check of the table under this layout, in the order in which they are judged.
+
+    Args:
+        contract: whose rules.
+        match: table and layout.
+        sniffed: the file.
+        cell: SQL of a source's trimmed text, by its name; the column of ``explain_sql`` when None.
+        value: SQL of a field's value; the column of ``explain_sql`` when None.
+    """
+    cell, value = cell or cell_name, value or value_name
     found = [_damage_check(name, sniffed) for name in match.layout.header] if sniffed.damaged else []
     for field in match.table.fields:
         sources = field.sources_in(match.layout)
         if sources:
-            found += _field_checks(contract, field, sources)
-    if contract.vintages is not None and any(f.name == contract.vintages.field for f in match.table.fields):
-        found += _vintage_checks(contract, match)
-    return found
+            found += _field_checks(contract, field, sources, cell, value(field))
+    return found + _vintage_checks(contract, match, value)
 
 
-def conform_sql(contract: Contract, match: Match, sniffed: Sniffed, checks: list[Check], sha256: str) -> str:
-    """The statement; rows come in the order of the file, and ``source_line`` is as if each record took one line."""
-    scan = _Scan(match, sniffed)
-    cells = ", ".join(f"{_trimmed(scan.raw(name), contract.null_tokens)} AS {_cell(name)}" for name in scan.sources)
-    typed = ",\n    ".join(_typed(contract, field, match) for field in match.table.fields)
-    faults = "\n    ".join(f"WHEN {check.bad} THEN {index}" for index, check in enumerate(checks, start=1))
+def explain_sql(contract: Contract, match: Match, sniffed: Sniffed, checks: list[Check], relation: str) -> str:
+    """The statement that says why rows are bad.
+
+    Args:
+        contract: whose rules.
+        match: table and layout.
+        sniffed: the file.
+        checks: from ``checks_of``.
+        relation: rows with ``record`` and the cells ``c0, c1, …`` as published.
+
+    Returns:
+        SQL that gives ``record``, ``fault`` (one more than the index of the first failed check), ``faults`` (all of them),
+        ``captured`` (what the names of the row's unpivoted columns say, such as a year), ``fault_value`` (the cell as
+        published) and ``fault_row`` (the whole row as JSON), of bad rows only.
+    """
+    scan = Scan(match, sniffed)
+    cells = ", ".join(f"{trimmed(scan.raw(name), contract.null_tokens)} AS {cell_name(name)}" for name in scan.sources)
+    typed = ",\n    ".join(
+        f"{value_sql(contract, field, match, cell_name)} AS {value_name(field)}" for field in match.table.fields
+    )
+    faults = ", ".join(f"CASE WHEN {check.bad} THEN {index} END" for index, check in enumerate(checks, start=1))
     values = "\n    ".join(
         f"WHEN {index} THEN concat_ws(' / ', {', '.join(scan.shown(s) for s in check.sources)})"
         for index, check in enumerate(checks, start=1)
     )
-    row = ", ".join(f"{_literal(name)}, c{index}" for index, name in enumerate(sniffed.header))
-    outputs = ", ".join(_outputs(contract, field) for field in match.table.fields)
+    row = ", ".join(f"{literal(name)}, c{index}" for index, name in enumerate(sniffed.header))
     return f"""
-WITH lines AS (SELECT row_number() OVER () AS record, * FROM {read_csv_sql(sniffed)}){scan.long_sql},
+WITH lines AS (SELECT * FROM {relation}){scan.long_sql},
 cells AS (SELECT *, {cells} FROM {scan.rows}),
 typed AS (SELECT *,
     {typed}
-    FROM cells{scan.blank_rows_out}),
-judged AS (SELECT *, CASE
-    {faults}
-    ELSE 0 END AS fault FROM typed)
-SELECT {outputs}, '{sha256}' AS source_sha256, record + 1 AS source_line, fault,
-    CASE fault
+    FROM cells{scan.blank_rows_out(cell_name)}),
+judged AS (SELECT *, list_filter([{faults}], lambda each: each IS NOT NULL) AS faults FROM typed)
+SELECT record, faults[1] AS fault, faults, {scan.captured} AS captured,
+    CASE faults[1]
     {values}
     END AS fault_value,
-    CASE WHEN fault > 0 THEN json_object({row})::VARCHAR END AS fault_row
-FROM judged"""
+    json_object({row})::VARCHAR AS fault_row
+FROM judged WHERE len(faults) > 0"""
 
 
-class _Scan:
+class Scan:
     """Where each source of a field is found in the scan: a column of the file, or what a name in braces stands for."""
 
     def __init__(self, match: Match, sniffed: Sniffed) -> None:
         self._raw = {name: f"c{index}" for index, name in enumerate(sniffed.header)}
         used = {source for field in match.table.fields for source in field.sources_in(match.layout)}
         self._raw[VINTAGE] = "NULL::VARCHAR" if match.vintage is None else f"'{match.vintage}'"
-        self.rows, self.long_sql, self.blank_rows_out = "lines", "", ""
+        self._raw[RECORD] = "('record ' || record)"
+        self.rows, self.long_sql, self.captured = "lines", "", "NULL::VARCHAR"
+        self._wide: tuple[str, ...] = ()
         if unpivot := match.layout.unpivot:
             group, found = unpivot.group, match.unpivoted
             self._raw[f"{{{group}}}"] = f'long_row."{group}"'
-            self._raw[f"{{{group}:newest}}"] = _literal(max(found))
+            self._raw[f"{{{group}:newest}}"] = literal(max(found))
             self._raw |= {f"{{{name}}}": f'long_row."{name}"' for name in unpivot.columns}
             entries = ", ".join(self._entry(group, value, found[value], unpivot.columns) for value in found)
-            self.rows = "longs"
+            self.rows, self.captured = "longs", f'long_row."{group}"'
             self.long_sql = f",\nlongs AS (SELECT *, unnest([{entries}]) AS long_row FROM lines)"
-            blank = " AND ".join(f"{_cell(f'{{{name}}}')} IS NULL" for name in unpivot.columns)
-            self.blank_rows_out = f" WHERE NOT ({blank})"
-            used |= {f"{{{name}}}" for name in unpivot.columns}
+            self._wide = tuple(f"{{{name}}}" for name in unpivot.columns)
+            used |= set(self._wide)
         self.sources = [name for name in self._raw if name in used]
 
     def _entry(self, group: str, value: str, found: dict[str, str], names: Iterable[str]) -> str:
         cells = ", ".join(f"'{name}': {self._raw[found[name]] if name in found else 'NULL'}" for name in names)
-        return f"{{'{group}': {_literal(value)}, {cells}}}"
+        return f"{{'{group}': {literal(value)}, {cells}}}"
 
     def raw(self, source: str) -> str:
         """The text of ``source`` as published."""
         return self._raw[source]
+
+    def blank_rows_out(self, cell: Cell) -> str:
+        """A WHERE clause without the rows of a wide file whose cells are all blank."""
+        return f" WHERE NOT ({' AND '.join(f'{cell(name)} IS NULL' for name in self._wide)})" if self._wide else ""
 
     def shown(self, source: str) -> str:
         """The same for quarantine: never null."""
         return f"coalesce({self._raw[source]}, '')"
 
 
-def _cell(name: str) -> str:
-    return '"cell ' + name.replace('"', '""') + '"'
+def cell_name(source: str) -> str:
+    """The column that holds the trimmed text of ``source``.
+
+    In hexadecimal: to SQL `Nom` and `NOM` are one name, and a publisher's name may hold anything.
+    """
+    return f'"cell {source.encode().hex()}"'
 
 
-def _value(field: Field) -> str:
+def value_name(field: Field) -> str:
+    """The column that holds the value of ``field``."""
     return f'"value {field.name}"'
 
 
-def _text_list(texts: tuple[str, ...]) -> str:
-    return ", ".join(map(_literal, texts))
+def text_list(texts: Iterable[str]) -> str:
+    """Literals with commas between."""
+    return ", ".join(map(literal, texts))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """``text`` as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _trimmed(column: str, null_tokens: tuple[str, ...]) -> str:
+def trimmed(column: str, null_tokens: tuple[str, ...]) -> str:
+    """The text of a cell without blanks around it; NULL where it means "unknown"."""
     text = f"trim({column}, {_BLANKS})"
-    return f"CASE WHEN {text} NOT IN ({_text_list(null_tokens)}) THEN {text} END"
+    return f"CASE WHEN {text} NOT IN ({text_list(null_tokens)}) THEN {text} END"
 
 
-def _parts(field: Field, sources: tuple[str, ...]) -> list[str]:
-    parts = [_cell(source) for source in sources]
+def parts_sql(field: Field, sources: tuple[str, ...], cell: Cell) -> list[str]:
+    """What the cast of ``field`` takes: the trimmed texts, NULL where they mean "unknown" in this field."""
+    parts = [cell(source) for source in sources]
     if field.null_tokens:
-        parts = [f"CASE WHEN {part} NOT IN ({_text_list(field.null_tokens)}) THEN {part} END" for part in parts]
+        parts = [f"CASE WHEN {part} NOT IN ({text_list(field.null_tokens)}) THEN {part} END" for part in parts]
     if field.null_pattern is not None:
-        pattern = _text_list((field.null_pattern,))
+        pattern = text_list((field.null_pattern,))
         parts = [f"CASE WHEN NOT regexp_full_match({part}, {pattern}) THEN {part} END" for part in parts]
     return parts
 
 
-def _typed(contract: Contract, field: Field, match: Match) -> str:
+def value_sql(contract: Contract, field: Field, match: Match, cell: Cell) -> str:
+    """The value of ``field``: NULL where it has none, or its text cannot be one."""
     codes = contract.code_lists[field.codes] if field.codes else None
     sources = field.sources_in(match.layout)
     if not sources:
-        return f"NULL AS {_value(field)}"
-    value = field.cast_in(match.layout)(_parts(field, sources))
+        return "NULL"
+    parts = parts_sql(field, sources, cell)
+    value = field.cast_in(match.layout)(parts)
     also = {text: code for code, label in codes.items() for text in label.also} if codes else {}
     if also:
-        known = ", ".join(f"{_literal(text)}: {_literal(code)}" for text, code in also.items())
-        value = f"coalesce(MAP {{{known}}}[{_parts(field, sources)[0]}], {value})"
-    return f"{value} AS {_value(field)}"
-
-
-_SQL_TYPES = {
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "decimal": "DECIMAL(18, 2)",
-    "date": "DATE",
-    "datetime": "TIMESTAMPTZ",
-    "boolean": "BOOLEAN",
-}
-
-
-def _outputs(contract: Contract, field: Field) -> str:
-    value = f"CAST({_value(field)} AS {_SQL_TYPES.get(field.type, 'VARCHAR')})"
-    if field.codes is None:
-        return f'{value} AS "{field.name}"'
-    codes = contract.code_lists[field.codes].items()
-    english, french = (
-        ", ".join(f"{_literal(code)}: {_literal(text)}" for code, text in texts)
-        for texts in (((c, label.en) for c, label in codes), ((c, label.fr) for c, label in codes))
-    )
-    return (
-        f'{value} AS "{field.name}_code", MAP {{{english}}}[{value}] AS "{field.name}", '
-        f'MAP {{{french}}}[{value}] AS "{field.name}_fr"'
-    )
+        known = ", ".join(f"{literal(text)}: {literal(code)}" for text, code in also.items())
+        value = f"coalesce(MAP {{{known}}}[{parts[0]}], {value})"
+    return value
 
 
 def _damage_check(name: str, sniffed: Sniffed) -> Check:
@@ -185,36 +207,41 @@ def _damage_check(name: str, sniffed: Sniffed) -> Check:
     return Check((name,), "damaged_text", detail, bad)
 
 
-def _field_checks(contract: Contract, field: Field, sources: tuple[str, ...]) -> list[Check]:
-    value, rules = _value(field), field.constraints
-    filled = " AND ".join(f"{part} IS NOT NULL" for part in _parts(field, sources))
+def _field_checks(contract: Contract, field: Field, sources: tuple[str, ...], cell: Cell, value: str) -> list[Check]:
+    filled = " AND ".join(f"{part} IS NOT NULL" for part in parts_sql(field, sources, cell))
     meant = f", {field.title}" if field.title else f" in {field.unit}" if field.unit else ""
     detail = f"cannot be read as {field.type} ({field.name}{meant})"
     found = [Check(sources, "does_not_cast", detail, f"({filled}) AND {value} IS NULL")]
-    if rules.required:
-        found.append(Check(sources, "missing", f"{field.name} is required", f"{value} IS NULL"))
-    if rules.pattern is not None:
-        bad = f"NOT regexp_full_match({value}, '{rules.pattern.replace(chr(39), chr(39) * 2)}')"
-        found.append(Check(sources, "wrong_pattern", f"does not match {rules.pattern}", bad))
-    if rules.minimum is not None:
-        found.append(Check(sources, "out_of_range", f"below {rules.minimum:g}", f"{value} < {rules.minimum}"))
-    if rules.maximum is not None:
-        found.append(Check(sources, "out_of_range", f"above {rules.maximum:g}", f"{value} > {rules.maximum}"))
-    if field.codes is not None:
-        codes = _text_list(tuple(contract.code_lists[field.codes]))
-        found.append(Check(sources, "unknown_code", f"not in code list {field.codes}", f"{value} NOT IN ({codes})"))
-    return found
+    return found + [_rule_check(rule, sources, value) for rule in rules_of_field(contract, field)]
 
 
-def _vintage_checks(contract: Contract, match: Match) -> list[Check]:
-    vintages = contract.vintages
-    if vintages is None:
+def _rule_check(rule: Rule, sources: tuple[str, ...], value: str) -> Check:
+    return Check(sources, rule.reason, rule.detail, broken_sql(rule.demand, value))
+
+
+def broken_sql(demand: Demand, value: str) -> str:
+    """SQL that is true where ``value``, an expression, does not meet ``demand``."""
+    match demand:
+        case Required():
+            return f"{value} IS NULL"
+        case Pattern(regex):
+            return f"NOT regexp_full_match({value}, {literal(regex)})"
+        case AtLeast(bound):
+            return f"{value} < {bound}"
+        case AtMost(bound):
+            return f"{value} > {bound}"
+        case OneOf(values):
+            return f"{value} NOT IN ({text_list(values)})"
+
+
+def _vintage_checks(contract: Contract, match: Match, value: Callable[[Field], str]) -> list[Check]:
+    rules = rules_of_vintage(contract, match.table)
+    if not rules:
         return []
-    field = next(field for field in match.table.fields if field.name == vintages.field)
-    value, sources = _value(field), field.sources_in(match.layout)
-    known = f"the contract covers {vintages.first} to {vintages.last}"
-    found = [Check(sources, "unknown_vintage", known, f"{value} NOT BETWEEN {vintages.first} AND {vintages.last}")]
+    field = rules[0].field
+    sources = field.sources_in(match.layout)
+    found = [_rule_check(rule, sources, value(field)) for rule in rules]
     if match.vintage is not None:
-        detail = f"the file's name says {match.vintage}"
-        found.append(Check(sources, "wrong_vintage", detail, f"{value} <> {match.vintage}"))
+        bad = f"{value(field)} <> {match.vintage}"
+        found.append(Check(sources, "wrong_vintage", f"the file's name says {match.vintage}", bad))
     return found

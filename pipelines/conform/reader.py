@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from pipelines.conform.csv_sql import REASONS
 from pipelines.errors import ConformError
 
 if TYPE_CHECKING:
@@ -22,28 +23,7 @@ if TYPE_CHECKING:
 
     from pipelines.conform.sniff import Sniffed
 
-_REASONS = {
-    "MISSING COLUMNS": "row_too_short",
-    "TOO MANY COLUMNS": "row_too_long",
-    "UNQUOTED VALUE": "open_quote",
-    "LINE SIZE OVER MAXIMUM": "line_too_long",
-    "INVALID ENCODING": "bad_encoding",
-}
-_LONGEST = 16 << 20
 _WIDE = 3  # separators in a row, below which a cell may well hold as many
-
-
-def read_csv_sql(sniffed: Sniffed) -> str:
-    """A table function over the file: columns ``c0, c1, …``, all text; records it cannot read go to ``reject_errors``.
-
-    Empty cells beyond the last column are let pass: a separator at the end of a row says nothing.
-    """
-    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
-    file = str(sniffed.path).replace("'", "''")
-    return (
-        f"read_csv('{file}', delim='{sniffed.separator}', header=true, auto_detect=false, all_varchar=true, quote='\"', "
-        f"escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={_LONGEST})"
-    )
 
 
 def refused_records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed, name: str) -> pa.Table:
@@ -56,7 +36,7 @@ def refused_records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed, name: str)
     Raises:
         ConformError: a quote is never closed, so that rows were swallowed.
     """
-    kinds = ", ".join(f"'{kind}': '{reason}'" for kind, reason in _REASONS.items())
+    kinds = ", ".join(f"'{kind}': '{reason}'" for kind, reason in REASONS.items())
     found = con.sql(
         f"""
         SELECT DISTINCT ON (line_byte_position) line::BIGINT AS line, line_byte_position::BIGINT - 1 AS position,
@@ -81,7 +61,9 @@ def refused_records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed, name: str)
 
 
 def lines_of_records(sniffed: Sniffed, read: int, refused: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The physical line, header 1, on which each record begins: of those read, in order, and of those refused.
+    """The publisher's line on which each record begins: of those read, in order, and of those refused.
+
+    Of a file whose publisher counts records (a sheet's rows), the record's number.
 
     Args:
         sniffed: the file.
@@ -112,7 +94,7 @@ def lines_of_records(sniffed: Sniffed, read: int, refused: pa.Table, name: str) 
             where=f"{name}, line {sniffed.lines}",
             fix="fetch it again; the last good version stays published",
         )
-    return good, bad
+    return good + sniffed.offset, bad + sniffed.offset
 
 
 def _ends_with_a_line_end(sniffed: Sniffed) -> bool:
@@ -122,7 +104,7 @@ def _ends_with_a_line_end(sniffed: Sniffed) -> bool:
 
 
 def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """First line (from 1) and first byte (from 0) of each record after the header."""
+    """First line (from 1; where records count, the record's number) and first byte (from 0) of each record after the header."""
     offsets = [0]
 
     def lines() -> Iterator[str]:
@@ -131,13 +113,14 @@ def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
                 offsets.append(offsets[-1] + len(raw))
                 yield raw.decode("latin-1")  # only separators, quotes and line ends matter here
 
-    starts, before = [], 0
+    starts, numbers, before = [], [], 0
     reader = csv.reader(lines(), delimiter=sniffed.separator)
     try:
-        for record in reader:
+        for number, record in enumerate(reader):
             if record:
                 starts.append(before)
-            if reader.line_num - before > 1:
+                numbers.append(number if sniffed.by_record else before)
+            if reader.line_num - before > 1 and not sniffed.by_record:
                 _refuse_swallowed_rows(record, sniffed, f"{name}, line {before + 1}")
             before = reader.line_num
     except csv.Error as error:
@@ -145,7 +128,7 @@ def _walk(sniffed: Sniffed, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"this line cannot be read: {error}", where=f"{name}, line {reader.line_num}", fix="tell the publisher"
         ) from error
     first = np.array(starts[1:], dtype=np.int64)
-    return first + 1, np.array(offsets, dtype=np.int64)[first]
+    return np.array(numbers[1:], dtype=np.int64) + 1, np.array(offsets, dtype=np.int64)[first]
 
 
 def _refuse_swallowed_rows(record: list[str], sniffed: Sniffed, where: str) -> None:

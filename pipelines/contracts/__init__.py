@@ -4,8 +4,28 @@ Belongs here: reading schemas/ into objects, and everything that follows from a 
 that casts and judges a row, which file belongs to which table. Does not: touching data.
 """
 
-from pipelines.contracts.layouts import Layout
-from pipelines.contracts.load import contract_names, load_contract
-from pipelines.contracts.model import Contract, Field, Table
+from __future__ import annotations
 
-__all__ = ["Contract", "Field", "Layout", "Table", "contract_names", "load_contract"]
+from typing import TYPE_CHECKING
+
+from pipelines.lazy import lazily
+
+if TYPE_CHECKING:
+    from pipelines.contracts.layouts import Layout
+    from pipelines.contracts.load import contract_names, find_table, load_contract
+    from pipelines.contracts.model import Contract, Field, Table
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "Contract": "model",
+        "Field": "model",
+        "Layout": "layouts",
+        "Table": "model",
+        "contract_names": "load",
+        "find_table": "load",
+        "load_contract": "load",
+    },
+)
+
+__all__ = ["Contract", "Field", "Layout", "Table", "contract_names", "find_table", "load_contract"]

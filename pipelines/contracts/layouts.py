@@ -8,13 +8,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 #: The source that is no column: the year in the resource's title.
 VINTAGE = "{vintage}"
+#: The source that tells rows without a name of their own apart: `record 17` for the file's seventeenth record.
+RECORD = "{record}"
+
+
+def python_regex(pattern: str) -> re.Pattern[str]:
+    """``pattern``, for titles and headers, which Python alone reads.
+
+    Raises:
+        ValueError: it is no regular expression. (``re`` has an exception of its own, which would pass for a fault of Rocade's.)
+    """
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"pattern {pattern!r}: {error}") from error
 
 
 class Strict(BaseModel):
@@ -35,6 +49,15 @@ class Unpivot(Strict):
     """
 
     columns: dict[str, str]
+
+    @field_validator("columns")
+    @classmethod
+    def _plain_names_of_patterns(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pattern in value.items():
+            if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+                raise ValueError(f"unpivot: {name!r} is no name; lower-case letters, digits and _ make one")
+            python_regex(pattern)
+        return value
 
     @model_validator(mode="after")
     def _one_group(self) -> Unpivot:
@@ -78,11 +101,20 @@ class Layout(Strict):
     optional: tuple[str, ...] = ()
     unpivot: Unpivot | None = None
 
+    @model_validator(mode="after")
+    def _braces_are_ours(self) -> Layout:
+        pseudo = {VINTAGE, RECORD} | (self.unpivot.sources if self.unpivot else frozenset())
+        if taken := pseudo & {*self.header, *self.optional}:
+            raise ValueError(
+                f"layout {self.name!r}: no column can be read as {min(taken)}, which stands for something else"
+            )
+        return self
+
     @property
     def sources(self) -> frozenset[str]:
         """What fields may read: columns, and names in braces."""
         unpivoted = self.unpivot.sources if self.unpivot else frozenset()
-        return frozenset([*self.header, *self.optional, VINTAGE]) | unpivoted
+        return frozenset([*self.header, *self.optional, VINTAGE, RECORD]) | unpivoted
 
     def fits(self, header: Collection[str]) -> bool:
         """Whether a file with ``header`` may be of this layout."""

@@ -16,7 +16,8 @@ from pydantic import Field as Attribute
 from pydantic import field_validator, model_validator
 
 from pipelines.contracts.casts import CASTS, Cast
-from pipelines.contracts.layouts import Layout, Strict
+from pipelines.contracts.layouts import Layout, Strict, python_regex
+from pipelines.contracts.patterns import common_regex, database_regex
 
 FieldType = Literal["string", "integer", "number", "decimal", "date", "datetime", "time", "boolean", "code"]
 
@@ -30,6 +31,9 @@ _ARROW = {
     "time": pa.string(),  # Delta has no time type: HH:MM text
     "boolean": pa.bool_(),
 }
+#: Types that have limits, and what a limit stays under so that it and the values beside it are distinct as floats: the
+#: suite compares floats.
+_MEASURED = {"integer": 2.0**53, "number": float("inf"), "decimal": 1e13}
 #: Where each row came from, in every core table made from a file; the resource is the table's partition.
 PROVENANCE = pa.schema(
     [
@@ -42,6 +46,18 @@ PROVENANCE = pa.schema(
 SEEN = pa.schema([pa.field("first_seen", pa.timestamp("us", "UTC")), pa.field("last_seen", pa.timestamp("us", "UTC"))])
 #: Columns that are not the publisher's: they never make two rows differ.
 OURS = frozenset([*PROVENANCE.names, *SEEN.names])
+#: What stands in a contract and changes no row: words for readers, where files are looked for, and what the gate judges by.
+_NO_ROW_DEPENDS_ON: Any = {
+    **dict.fromkeys(("title", "homepage", "publisher", "licence", "frequency", "schedule"), True),
+    **dict.fromkeys(("datagouv", "datagouv_also", "addresses"), True),
+    "tables": {
+        "__all__": {
+            **dict.fromkeys(("title", "tolerance", "dated_by"), True),
+            "foreign_keys": {"__all__": {"tolerance"}},
+            "fields": {"__all__": {"title", "unit", "expect"}},
+        }
+    },
+}
 
 
 class Constraints(Strict):
@@ -49,8 +65,15 @@ class Constraints(Strict):
 
     required: bool = False
     pattern: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _read_alike(cls, value: str | None) -> str | None:
+        if value is not None:
+            common_regex(value)
+        return value
 
 
 class Soft(Strict):
@@ -125,6 +148,11 @@ class Field(_FromColumns):
     constraints: Constraints = Constraints()
     expect: Soft | None = None
 
+    @field_validator("null_pattern")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        return None if value is None else database_regex(value)
+
     @model_validator(mode="after")
     def _codes_have_a_list_and_casts_exist(self) -> Field:
         if (self.type == "code") != (self.codes is not None):
@@ -132,6 +160,23 @@ class Field(_FromColumns):
         for cast in (self.cast or self.type, *(each.cast for each in self.by_layout.values() if each.cast)):
             if cast not in CASTS:
                 raise ValueError(f"field {self.name}: there is no cast {cast!r}; known: {', '.join(sorted(CASTS))}")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_suit_the_type(self) -> Field:
+        limits = [self.constraints.minimum, self.constraints.maximum]
+        limits += [self.expect.minimum, self.expect.maximum] if self.expect else []
+        for limit in limits:
+            if limit is not None and self.type not in _MEASURED:
+                raise ValueError(
+                    f"field {self.name}: a minimum or maximum needs one of the types {', '.join(_MEASURED)}"
+                )
+            if limit is not None and abs(limit) >= _MEASURED[self.type]:
+                raise ValueError(f"field {self.name}: {limit:g} is too great for a limit")
+            if limit is not None and self.type == "decimal" and round(limit, 2) != limit:
+                raise ValueError(f"field {self.name}: {limit} has more than two decimals")
+        if self.constraints.pattern is not None and self.type not in {"string", "time", "code"}:
+            raise ValueError(f"field {self.name}: a pattern needs a text, not type {self.type}")
         return self
 
     def columns(self) -> list[pa.Field]:
@@ -150,8 +195,12 @@ class Field(_FromColumns):
 
     def cast_in(self, layout: Layout) -> Cast:
         """How those columns become a value."""
+        return CASTS[self.cast_name_in(layout)]
+
+    def cast_name_in(self, layout: Layout) -> str:
+        """The name of that cast."""
         override = self.by_layout.get(layout.name)
-        return CASTS[(override and override.cast) or self.cast or self.type]
+        return (override and override.cast) or self.cast or self.type
 
     @property
     def value_column(self) -> str:
@@ -198,7 +247,7 @@ class Table(Strict):
     @field_validator("resources")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        re.compile(value)
+        python_regex(value)
         return value
 
     @model_validator(mode="after")
@@ -264,11 +313,19 @@ class Vintages(Strict):
 
 
 class Contract(Strict):
-    """A dataset of data.gouv.fr and the core tables made from it."""
+    """A dataset and the core tables made from it.
+
+    Attributes:
+        datagouv: its id on data.gouv.fr; None for files from elsewhere, whose tables never count as public.
+        addresses: of those files.
+        datagouv_also: datasets whose resources hold rows of the same tables, where the publisher splits them.
+    """
 
     name: str = Attribute(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
-    datagouv: str
+    datagouv: str | None = None
+    addresses: tuple[str, ...] = ()
+    datagouv_also: tuple[str, ...] = ()
     homepage: str
     publisher: str
     licence: str
@@ -281,6 +338,8 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Contract:
+        if not self.datagouv and not self.addresses:
+            raise ValueError("neither `datagouv` nor `addresses` says where the dataset is")
         for table in self.tables:
             for field in table.fields:
                 if field.codes is not None and field.codes not in self.code_lists:
@@ -296,5 +355,8 @@ class Contract(Strict):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hex digits that change when the contract does: rows cast by another contract are cast again."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """Twelve hex digits that change with whatever a row depends on: rows cast by another contract are cast again.
+
+        Whoever mends a description, or what is tolerated and expected, does not have years of snapshots cast anew.
+        """
+        return hashlib.sha256(self.model_dump_json(exclude=_NO_ROW_DEPENDS_ON).encode()).hexdigest()[:12]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-DAGS = ("open_data", "telemetry", "tables")
+DAGS = ("open_data_accidents", "telemetry", "tables")
 
 
 def run(out: Path, since: int | None) -> None:
@@ -24,7 +24,7 @@ def run(out: Path, since: int | None) -> None:
 
     Args:
         out: JSON file to write: ``[{dag, state, tasks: {state: count}, seconds}]``.
-        since: first vintage that the open-data DAG looks at.
+        since: first vintage that the DAG of the accidents looks at.
     """
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
     from airflow.dag_processing.dagbag import DagBag
@@ -37,7 +37,7 @@ def run(out: Path, since: int | None) -> None:
         started = time.monotonic()
         dag = bag.dags[name]
         _fail_at_once(dag)
-        done = dag.test(run_conf={"since": since} if name == "open_data" else None)
+        done = dag.test(run_conf={"since": since} if name == DAGS[0] else None)
         states: dict[str, int] = {}
         for instance in done.get_task_instances():
             states[str(instance.state)] = states.get(str(instance.state), 0) + 1

@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
-from pipelines.demo.mirror_api import ApiError, Json, Redirect, answer, mime, mirror_datasets
+from pipelines.demo.mirror_api import ApiError, Redirect, answer
+from pipelines.demo.mirror_records import Json, mime, mirror_datasets
 from pipelines.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class MirrorHandler(BaseHTTPRequestHandler):
             found = answer(self.server.folder, f"http://{self.headers.get('Host', 'localhost')}", self.path)
             if isinstance(found, Redirect):
                 self.send_redirect(found)
-            elif isinstance(found, dict):
+            elif isinstance(found, dict | list):
                 self.send_json(HTTPStatus.OK, found)
             else:
                 self.send_file(found)
@@ -60,7 +61,7 @@ class MirrorHandler(BaseHTTPRequestHandler):
         if self.server.log is not None:
             self.server.log(f"{self.address_string()} {format % args}")
 
-    def send_json(self, status: HTTPStatus, value: Json) -> None:
+    def send_json(self, status: HTTPStatus, value: Json | list[Json]) -> None:
         """A whole answer of the API."""
         body = json.dumps(value, ensure_ascii=False).encode()
         self.send_response(status)

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipelines.demo.families import SAMPLES, write_samples
 from pipelines.demo.mirror import Mirror
-from pipelines.demo.samples import write_accident_samples
 from pipelines.errors import RocadeError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def demo(settings: Settings, progress: Progress) -> DemoReport:
             _open_data(settings, progress, report, first)
         with report.stage("2 telemetry: broker, fleet, collector", progress):
             _telemetry(settings, progress, report)
-        with report.stage("3 Airflow: open_data, telemetry, tables", progress):
+        with report.stage("3 Airflow: open_data_accidents, telemetry, tables", progress):
             _airflow(settings, progress, report, first)
     return report
 
@@ -91,8 +91,7 @@ def _source(
             )
             progress.note(f"open data comes from {report.source}")
             return settings, _LIVE_SINCE
-    site = write_accident_samples(settings.root / "demo" / "site")
-    mirror = stack.enter_context(Mirror(site))
+    mirror = stack.enter_context(Mirror(write_samples(settings.root / "demo" / "catalogue")))
     report.source = (
         f"a local mirror at {mirror.url} over GENERATED samples, since {settings.datagouv_url} does not answer"
     )
@@ -101,14 +100,18 @@ def _source(
 
 
 def _open_data(settings: Settings, progress: Progress, report: DemoReport, first: int | None) -> None:
-    """All years but the newest, which is left for the DAG to find."""
-    from pipelines.contracts import load_contract
+    """Accidents of all years but the newest, which is left for the DAG to find; of the mirror the other families whole."""
+    from pipelines.contracts import contract_names, load_contract
     from pipelines.ingest import ingest
     from pipelines.plan import plan
 
     years = {each.vintage for each in plan(load_contract("accidents"), settings) if each.vintage is not None}
     wanted = {year for year in years if (first is None or year >= first) and year < max(years)}
     outcomes = ingest("accidents", settings, progress, vintages=wanted)
+    if first is None:
+        for name in contract_names():
+            if name in SAMPLES and name != "accidents":
+                outcomes += ingest(name, settings, progress)
     _refuse_failures(outcomes)
     for outcome in outcomes:
         report.resources[outcome.status] = report.resources.get(outcome.status, 0) + 1

@@ -12,6 +12,6 @@ The raw store (``settings.raw``)::
 """
 
 from pipelines.fetch.bring import fetch
-from pipelines.fetch.snapshots import Snapshot, last_snapshot, remember, resource_key
+from pipelines.fetch.snapshots import Snapshot, address_key, last_snapshot, raw_path, remember, resource_key
 
-__all__ = ["Snapshot", "fetch", "last_snapshot", "remember", "resource_key"]
+__all__ = ["Snapshot", "address_key", "fetch", "last_snapshot", "raw_path", "remember", "resource_key"]

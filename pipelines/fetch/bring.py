@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,7 @@ import filelock
 from pipelines.errors import FetchError
 from pipelines.fetch import checks
 from pipelines.fetch.download import Version, discard, download
-from pipelines.fetch.snapshots import Snapshot, is_kept, keep, last_snapshot, resource_key
+from pipelines.fetch.snapshots import Snapshot, address_key, is_kept, keep, last_snapshot, resource_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _wanted(source: Resource | str) -> _Wanted:
         parts = urlsplit(source)
         if parts.scheme not in ("http", "https"):
             raise FetchError(f"{parts.scheme}:// is not supported", where=source, fix="give an http(s) URL or a file")
-        return _Wanted(resource_key(_file_name(source) or parts.netloc), source, None)
+        return _Wanted(address_key(source), source, None)
     key = resource_key(source.id)
     if not source.is_hosted:
         return _Wanted(key, source.latest or source.url, source.title, source.filesize)
@@ -87,14 +87,30 @@ def _fetch_url(wanted: _Wanted, settings: Settings, progress: Progress) -> Snaps
     label = wanted.title or _file_name(wanted.url) or wanted.url
     with _part(wanted.key, settings) as part, progress.step(f"fetch {label}", wanted.expected, "B") as step:
         last = last_snapshot(wanted.key, settings)
-        # Validators belong to one address, and are worth nothing without the bytes they describe.
-        known = last if last and last.url == wanted.url and is_kept(last) else None
+        known = last if last and _is_worth_asking(last, wanted, settings) else None
         version = download(wanted.url, part, known, settings, step=step, tell=progress.note)
         if version is None and known is not None:
             return replace(known, name=wanted.title or known.name, fetched_at=datetime.now(UTC), unchanged=True)
         if version is None:
             raise FetchError("HTTP 304 to a question without condition", where=wanted.url, fix="try again later")
         return _snapshot(part, wanted, version, last=last, settings=settings, progress=progress)
+
+
+def _is_worth_asking(last: Snapshot, wanted: _Wanted, settings: Settings) -> bool:
+    """Whether to ask "has it changed since ``last``?", or for the bytes themselves.
+
+    Validators belong to one address, and are worth nothing without the bytes they describe. A date alone is none: a file may be
+    replaced within its second, or with its old date. An ETag may be made of date and length, so that a server's "not modified"
+    is believed for some days only; the catalogue's word against it is believed at once.
+    """
+    return (
+        last.url == wanted.url
+        and last.etag is not None
+        and is_kept(last)
+        and datetime.now(UTC) - last.read_at < timedelta(days=settings.http_believe_days)
+        and wanted.size in (None, last.size)
+        and (wanted.checksum is None or wanted.checksum.value == last.promised)
+    )
 
 
 def _snapshot(
@@ -126,7 +142,9 @@ def _snapshot(
         final_url=version.final_url,
         etag=version.etag,
         last_modified=version.last_modified,
-        fetched_at=datetime.now(UTC),
+        fetched_at=(now := datetime.now(UTC)),
+        read_at=now,
+        promised=wanted.checksum.value if wanted.checksum else None,
         unchanged=last is not None and last.sha256 == sums["sha256"],
     )
 
@@ -155,7 +173,9 @@ def _fetch_file(source: Path, settings: Settings, progress: Progress) -> Snapsho
         final_url=None,
         etag=None,
         last_modified=None,
-        fetched_at=datetime.now(UTC),
+        fetched_at=(now := datetime.now(UTC)),
+        read_at=now,
+        promised=None,
         unchanged=last is not None and last.sha256 == digest,
     )
 

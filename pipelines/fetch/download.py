@@ -138,8 +138,6 @@ class _Download:
         headers = {"Accept-Encoding": "identity"}
         if self._known is not None and self._known.etag:
             headers["If-None-Match"] = self._known.etag
-        if self._known is not None and self._known.last_modified:
-            headers["If-Modified-Since"] = self._known.last_modified
         return headers
 
     def _take(self, answer: requests.Response, held: Version | None, offset: int) -> tuple[bool, Version | None]:

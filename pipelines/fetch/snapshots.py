@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from pipelines.disk import settle, write_whole
 from pipelines.errors import FetchError
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 _LONGEST_KEY = 120
-_RECORDED = frozenset({"resource", "name", "sha256", "size", "url", "final_url", "etag", "last_modified", "fetched_at"})
+_PERMALINK = re.compile(r"(?:^|/)datasets/r/(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.IGNORECASE)
+_TEXTS = ("resource", "name", "sha256", "size", "url", "final_url", "etag", "last_modified", "promised")
+_MOMENTS = ("fetched_at", "read_at")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Snapshot:
     """The bytes of a resource at one fetch.
 
     Attributes:
-        resource: stable key: the resource's id in the catalogue, else the file name, see ``resource_key``.
+        resource: stable key: the resource's id in the catalogue, else made of the address or the file name, see
+            ``resource_key`` and ``address_key``.
         name: title or file name, by which a contract finds the vintage.
         path: the bytes in the raw store.
         sha256: of the bytes, hexadecimal.
@@ -36,6 +40,8 @@ class Snapshot:
         etag: validator of ``final_url``, as sent.
         last_modified: the other validator, as sent (an HTTP date).
         fetched_at: when the bytes were brought, or last confirmed to be the present ones; UTC.
+        read_at: when they were last brought; a server's word that nothing changed is not believed for ever.
+        promised: the catalogue's checksum at that time.
         unchanged: whether these are the bytes of the last snapshot that was remembered.
     """
 
@@ -49,6 +55,8 @@ class Snapshot:
     etag: str | None
     last_modified: str | None
     fetched_at: datetime
+    read_at: datetime
+    promised: str | None
     unchanged: bool
 
 
@@ -61,6 +69,21 @@ def resource_key(name: str) -> str:
     if len(key) <= _LONGEST_KEY:
         return key
     return f"{key[: _LONGEST_KEY - 17]}-{sha256(name.encode()).hexdigest()[:16]}"
+
+
+def address_key(url: str) -> str:
+    """The key of what stands at an http(s) address: host and path, since a file of each year may have the same name.
+
+    The query belongs to it only where the path ends in no file's name (`…/export?year=2024`): elsewhere it tells how, not what.
+    The port does not: a server that moves to another one has the same files. A permalink of data.gouv.fr ends in the resource's
+    id, and is that.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path).strip("/")
+    if permalink := _PERMALINK.search(path):
+        return permalink["id"].lower()
+    query = "" if "." in path.rpartition("/")[2] else unquote(parts.query)
+    return resource_key("/".join(each for each in (parts.hostname, path, query) if each))
 
 
 def raw_path(digest: str, settings: Settings) -> Path:
@@ -90,17 +113,19 @@ def last_snapshot(key: str, settings: Settings) -> Snapshot | None:
     Raises:
         FetchError: the record was damaged.
     """
-    path = _record(key, settings)
+    place = _record(key, settings)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        moment = datetime.fromisoformat(record.pop("fetched_at"))
-        return Snapshot(**record, fetched_at=moment, path=raw_path(record["sha256"], settings), unchanged=False)
+        record = json.loads(place.read_text(encoding="utf-8"))
+        record = {"read_at": record["fetched_at"], "promised": None} | record  # 0.1.0 did not write them
+        fetched_at, read_at = (datetime.fromisoformat(record.pop(name)) for name in _MOMENTS)
+        path = raw_path(record["sha256"], settings)
+        return Snapshot(**record, fetched_at=fetched_at, read_at=read_at, path=path, unchanged=False)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise FetchError(
             f"the record of the last snapshot cannot be read ({type(error).__name__}: {error})",
-            where=str(path),
+            where=str(place),
             fix="delete it; the resource is then fetched anew",
         ) from error
 
@@ -111,9 +136,16 @@ def remember(snapshot: Snapshot, settings: Settings) -> None:
     Call it only when the ingest has succeeded. Until then the next fetch brings the bytes as new, and the ingest is
     tried again.
     """
-    record = {key: value for key, value in asdict(snapshot).items() if key in _RECORDED}
-    record["fetched_at"] = snapshot.fetched_at.isoformat()
+    held = asdict(snapshot)
+    record = {name: held[name] for name in _TEXTS} | {name: held[name].isoformat() for name in _MOMENTS}
     write_whole(_record(snapshot.resource, settings), json.dumps(record, ensure_ascii=False, indent=1))
+
+
+def remembered_keys(prefix: str, settings: Settings) -> list[str]:
+    """The resources that were remembered and whose key begins with ``prefix``, sorted."""
+    folder = settings.raw / "resources"
+    keys = (path.name.removesuffix(".json") for path in folder.glob("*.json"))
+    return sorted(key for key in keys if key.startswith(prefix))
 
 
 def _record(key: str, settings: Settings) -> Path:

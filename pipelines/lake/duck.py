@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pipelines.settings import Settings
 
 
-def connect(settings: Settings, database: Path | None = None, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    settings: Settings, database: Path | None = None, *, read_only: bool = False, share: float = 1
+) -> duckdb.DuckDBPyConnection:
     """A connection under Rocade's limits; the caller closes it.
 
     Args:
         settings: memory, threads and where to spill.
         database: a file, or in memory when absent.
         read_only: open the file without the writer's lock.
+        share: of the memory in the settings; less than all for work that DuckDB does not count, such as writing wide Parquet.
     """
     settings.staging.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of its spill path only
     con = duckdb.connect(
@@ -31,6 +35,9 @@ def connect(settings: Settings, database: Path | None = None, *, read_only: bool
             "temp_directory": str(settings.staging / "duckdb-spill"),
         },
     )
+    if share < 1:
+        (limit,) = one_row(con, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")
+        con.execute(f"SET memory_limit = '{int(limit * share)}B'")
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")
     if settings.duckdb_threads:
@@ -42,3 +49,8 @@ def one_row(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] |
     """The single row of an aggregate, fetched to its end: DuckDB holds a connection until a result is exhausted."""
     (row,) = con.execute(query, values).fetchall()
     return tuple(row)
+
+
+def column_list(names: Iterable[str]) -> str:
+    """``names`` as SQL; quoted, since a publisher may call a column ``order`` or ``at``."""
+    return ", ".join(f'"{name}"' for name in names)

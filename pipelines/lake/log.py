@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
+from pipelines.lake.snapshot import local_path, snapshot_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from deltalake import DeltaTable
+
+    from pipelines.lake.snapshot import DataFile
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Commit:
     details: Mapping[str, Any]
 
 
-def add_action(folder: Path, file: Path) -> AddAction:
-    """``file`` enters the table in ``folder``."""
+def add_action(folder: Path, file: Path, *, changed: bool = True) -> AddAction:
+    """``file`` enters the table in ``folder``; not ``changed``: its rows are those of files that leave with the same commit."""
     metadata = pq.read_metadata(file)
     relative = file.relative_to(folder)
     partition = dict(part.split("=", 1) for part in relative.parts[:-1])
@@ -56,39 +59,35 @@ def add_action(folder: Path, file: Path) -> AddAction:
         size=file.stat().st_size,
         partition_values=partition,
         modification_time=int(file.stat().st_mtime * 1000),
-        data_change=True,
+        data_change=changed,
         stats=json.dumps({"numRecords": metadata.num_rows}),
+    )
+
+
+def remove_action(folder: Path, file: DataFile, *, changed: bool = True) -> RemoveAction:
+    """``file`` leaves the table in ``folder``; ``changed`` as in ``add_action``."""
+    return RemoveAction(
+        path=Path(file.path).relative_to(folder).as_posix(),
+        deletion_timestamp=int(datetime.now(UTC).timestamp() * 1000),
+        data_change=changed,
+        partition_values=dict(file.partition),
+        size=file.size,
     )
 
 
 def remove_actions(table: DeltaTable, partitions: Mapping[str, Iterable[str]]) -> list[RemoveAction]:
     """The files of ``partitions`` leave the version that ``table`` is open at."""
-    listed = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    keys = table.metadata().partition_columns
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    actions = []
-    for entry in listed:
-        values = {key: _text(entry[f"partition.{key}"]) for key in keys}
-        if is_in(values, partitions):
-            actions.append(
-                RemoveAction(
-                    path=entry["path"],
-                    deletion_timestamp=now,
-                    data_change=True,
-                    partition_values=values,
-                    size=entry["size_bytes"],
-                )
-            )
-    return actions
+    held = snapshot_of("", table)
+    return [
+        remove_action(Path(local_path(table.table_uri)), file)
+        for file in held.files
+        if is_in(file.partition, partitions)
+    ]
 
 
 def is_in(values: Mapping[str, str | None], partitions: Mapping[str, Iterable[str]]) -> bool:
     """Whether a file with these partition values is among ``{column: allowed values}``."""
     return all(values[column] in set(allowed) for column, allowed in partitions.items())
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 def properties(

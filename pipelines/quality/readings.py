@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.lake import Lake, connect
 from pipelines.lake.duck import one_row
+from pipelines.quality.docs import write_index, write_page
 from pipelines.quality.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ def judge_readings(settings: Settings, *, before: date | None = None) -> list[Ve
         passed.unlink(missing_ok=True)
         verdict = _judge(lake, settings, day)
         verdict.write(report)
+        write_page(verdict, report, settings.reports)
         if verdict.passed:
             passed.write_text(files, encoding="utf-8")
         verdicts.append(verdict)
+    if verdicts:
+        write_index(settings.reports)
     return verdicts
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from pipelines.quality.verdict import Finding
+from pipelines.contracts.rules import AtLeast, AtMost, OneOf, Pattern, Required, rules_of_table
+from pipelines.quality.evidence import evidence_of
+from pipelines.quality.verdict import Finding, Measured
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import, or it dials out
 import great_expectations as gx
@@ -28,52 +31,83 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
     from pipelines.contracts import Contract, Table
+    from pipelines.contracts.rules import Rule
+    from pipelines.quality.verdict import Outcome
 
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 
 def expectations_of(contract: Contract, table: Table) -> list[Expectation]:
-    """The suite of ``table``: one expectation a rule, ``meta.soft`` on those that only warn."""
-    found: list[Expectation] = []
-    for field in table.fields:
-        column, rules = field.value_column, field.constraints
-        if rules.required:
-            found.append(gxe.ExpectColumnValuesToNotBeNull(column=column))
-        if rules.pattern is not None:
-            found.append(gxe.ExpectColumnValuesToMatchRegex(column=column, regex=f"^(?:{rules.pattern})$"))
-        if rules.minimum is not None or rules.maximum is not None:
-            found.append(
-                gxe.ExpectColumnValuesToBeBetween(column=column, min_value=rules.minimum, max_value=rules.maximum)
-            )
-        if field.codes is not None:
-            codes = list(contract.code_lists[field.codes])
-            found.append(gxe.ExpectColumnValuesToBeInSet(column=column, value_set=codes))
-        if field.expect is not None:
-            soft = field.expect
-            found.append(
-                gxe.ExpectColumnValuesToBeBetween(
-                    column=column,
-                    min_value=soft.minimum,
-                    max_value=soft.maximum,
-                    mostly=soft.mostly,
-                    severity="warning",
-                )
-            )
-    vintages = contract.vintages
-    if vintages is not None and any(field.name == vintages.field for field in table.fields):
-        found.append(
-            gxe.ExpectColumnValuesToBeBetween(column=vintages.field, min_value=vintages.first, max_value=vintages.last)
+    """The suite of ``table``: one expectation a rule, with severity ``warning`` on those that only warn."""
+    hard = [expectation_of(rule) for rule in rules_of_table(contract, table)]
+    soft = [
+        gxe.ExpectColumnValuesToBeBetween(
+            column=field.value_column,
+            min_value=field.expect.minimum,
+            max_value=field.expect.maximum,
+            mostly=field.expect.mostly,
+            severity="warning",
         )
-    return found
+        for field in table.fields
+        if field.expect is not None
+    ]
+    return hard + soft
+
+
+def expectation_of(rule: Rule) -> Expectation:
+    """The expectation that fails for just the values that ``rule`` sends to quarantine."""
+    column = rule.field.value_column
+    match rule.demand:
+        case Required():
+            return gxe.ExpectColumnValuesToNotBeNull(column=column)
+        case Pattern(regex):
+            # \Z and not $, before which Python lets a last line end pass
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rf"^(?:{regex})\Z")
+        case AtLeast(bound):
+            return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=bound)
+        case AtMost(bound):
+            return gxe.ExpectColumnValuesToBeBetween(column=column, max_value=bound)
+        case OneOf(values):
+            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values))
 
 
 def validate(file: Path, expectations: Sequence[Expectation], name: str) -> list[Finding]:
-    """Each expectation judged on every row of the Parquet ``file``; ``name`` is for the report."""
-    columns = sorted({each.column for each in expectations})
-    with pq.ParquetFile(file) as parquet:
-        groups = range(parquet.num_row_groups)
-        frames = (parquet.read_row_group(group, columns=columns).to_pandas() for group in groups)
-        return validate_batches(frames, expectations, name)
+    """Each expectation judged on the Parquet ``file``, on every row or on what suffices; ``name`` is for the report."""
+    listed = {each.column for each in expectations if isinstance(each, gxe.ExpectColumnValuesToBeInSet)}
+    evidence = evidence_of(file, {each.column for each in expectations}, listed)
+    if evidence.whole:
+        return validate_batches(map(_frame, evidence.samples()), expectations, name)
+    sample = [_frame(rows) for rows in evidence.samples()]
+    strict = [each for each in expectations if _without_exception(each)]
+    others = [each for each in expectations if not _without_exception(each)]
+    by_facts = iter(validate_batches([*sample, _frame(evidence.facts())], strict, name))
+    by_sample = iter(validate_batches(sample, others, name))
+    every = f"; with the extremes, nulls and codes of all {evidence.rows} rows"
+    some = f"; a sample of {evidence.rows} rows"
+    return [
+        _noted(next(by_facts), every) if _without_exception(each) else _noted(next(by_sample), some)
+        for each in expectations
+    ]
+
+
+def _without_exception(expectation: Expectation) -> bool:
+    """Whether extremes, nulls and distinct values suffice to judge it."""
+    return not isinstance(expectation, gxe.ExpectColumnValuesToMatchRegex) and expectation.mostly == 1
+
+
+def _noted(finding: Finding, note: str) -> Finding:
+    return replace(finding, observed=f"{finding.observed}{note}")
+
+
+def _frame(rows: pa.Table) -> pd.DataFrame:
+    """``rows`` with money as floats, in which the limits of a contract and all that is beside them are distinct.
+
+    As ``Decimal`` a price of 0.30 would be greater than the float 0.3 that the suite compares it with.
+    """
+    for index, column in enumerate(rows.schema):
+        if pa.types.is_decimal(column.type):
+            rows = rows.set_column(index, column.name, rows[column.name].cast(pa.float64()))
+    return rows.to_pandas()
 
 
 def validate_batches(frames: Iterable[pd.DataFrame], expectations: Sequence[Expectation], name: str) -> list[Finding]:
@@ -119,11 +153,14 @@ class _Tally:
         kind, column = expectation.configuration.type, expectation.column
         if self._broken is not None:
             return Finding(kind, column, "failed", f"could not be judged: {self._broken}")
+        examples = tuple(str(each) for each in self._examples[:3])
+        arguments = {key: value for key, value in expectation.configuration.kwargs.items() if value is not None}
+        measured = Measured(arguments, self._rows, self._bad, examples)
         if not self._bad:
-            return Finding(kind, column, "passed", f"{self._rows} rows")
-        examples = ", ".join(str(each) for each in self._examples[:3])
-        observed = f"{self._bad} of {self._rows} rows do not meet it ({examples})"
+            return Finding(kind, column, "passed", f"{self._rows} rows", measured)
+        observed = f"{self._bad} of {self._rows} rows do not meet it ({', '.join(examples)})"
         share = 1 - self._bad / self._rows
         if share >= (expectation.mostly if isinstance(expectation.mostly, float | int) else 1):
-            return Finding(kind, column, "passed", observed)
-        return Finding(kind, column, "warned" if expectation.severity == "warning" else "failed", observed)
+            return Finding(kind, column, "passed", observed, measured)
+        outcome: Outcome = "warned" if expectation.severity == "warning" else "failed"
+        return Finding(kind, column, outcome, observed, measured)

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.errors import QualityError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
 Outcome = Literal["passed", "warned", "failed"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an expectation on the cells of a column looked at.
+
+    Attributes:
+        arguments: of the expectation, as Great Expectations names them.
+        rows: looked at.
+        unexpected: of them, that do not meet it.
+        examples: a few cells that do not, as text.
+    """
+
+    arguments: Mapping[str, Any]
+    rows: int
+    unexpected: int
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,14 @@ class Finding:
         column: what it is about, None for the table as a whole.
         outcome: ``warned`` does not stop publication.
         observed: what was seen, as a sentence.
+        measured: the same in figures, of an expectation on cells.
     """
 
     expectation: str
     column: str | None
     outcome: Outcome
     observed: str
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +81,11 @@ class Verdict:
         return ", ".join([f"{len(self.findings)} expectations", *(f"{n} {word}" for n, word in counts if n)])
 
     def write(self, path: Path) -> None:
-        """Save as JSON at ``path``."""
+        """Save as JSON at ``path``, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+        new.replace(path)
 
     def require(self, where: str) -> None:
         """Do nothing when the gate is passed.
@@ -78,3 +100,20 @@ class Verdict:
                 where=where,
                 fix="the last good version stays; `rocade quarantine` shows the rejected rows",
             )
+
+
+def read_verdict(path: Path) -> Verdict:
+    """What ``Verdict.write`` saved at ``path``."""
+    held = json.loads(path.read_text(encoding="utf-8"))
+    return Verdict(held["table"], held["rows"], tuple(_finding(each) for each in held["findings"]))
+
+
+def _finding(held: dict[str, Any]) -> Finding:
+    measured = held.get("measured")
+    return Finding(
+        held["expectation"],
+        held["column"],
+        held["outcome"],
+        held["observed"],
+        Measured(**measured | {"examples": tuple(measured["examples"])}) if measured else None,
+    )

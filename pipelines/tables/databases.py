@@ -132,7 +132,7 @@ def _copy(con: duckdb.DuckDBPyConnection, lake: Lake, entry: _Entry) -> None:
 def _open_data(lake: Lake) -> list[_Entry]:
     entries = []
     for contract in map(load_contract, contract_names()):
-        for table in contract.tables:
+        for table in contract.tables if contract.datagouv else ():
             if not lake.exists(table.qualified_name):
                 continue
             version = lake.open(table.qualified_name).version()

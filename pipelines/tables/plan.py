@@ -54,12 +54,14 @@ def plan(
 def known_sources(lake: Lake, statements: Sequence[Statement]) -> dict[str, Privacy]:
     """Tables that no statement makes, each with its privacy class.
 
-    Only what a contract makes from data.gouv.fr is public; whatever else is found in the lake counts as personal.
+    Only what a contract makes from data.gouv.fr is public; whatever else is found in the lake counts as personal, and so does
+    a file from elsewhere.
     """
     made = {statement.name for statement in statements}
     sources: dict[str, Privacy] = {name: "personal" for name in (*lake.names(), *_COLLECTED) if name not in made}
     for contract in map(load_contract, contract_names()):
-        sources.update({table.qualified_name: "public" for table in contract.tables})
+        privacy: Privacy = "public" if contract.datagouv else "personal"
+        sources.update({table.qualified_name: privacy for table in contract.tables})
     return sources
 
 

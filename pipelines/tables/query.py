@@ -20,7 +20,7 @@ from pipelines.tables.plan import known_sources
 from pipelines.tables.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -66,7 +66,9 @@ def list_tables(settings: Settings) -> list[TableInfo]:
     return sorted(infos, key=lambda info: (order.get(info.layer, len(order)), info.name))
 
 
-def open_query(settings: Settings, *, personal: bool) -> duckdb.DuckDBPyConnection:
+def open_query(
+    settings: Settings, *, personal: bool, versions: Mapping[str, int] | None = None, only: bool = False
+) -> duckdb.DuckDBPyConnection:
     """A connection in memory with the tables as views under their names; the caller closes it.
 
     Every table is shown as of now: from the two database files where they hold its newest version, else from the
@@ -75,10 +77,13 @@ def open_query(settings: Settings, *, personal: bool) -> duckdb.DuckDBPyConnecti
     Args:
         settings: where the state lives.
         personal: also show what is about one driver or one car: small.*, readings, samples, quarantine.
+        versions: tables to show as they were at these versions (see ``past``).
+        only: show no other table.
     """
-    lake = Lake(settings.lake)
+    lake, past = Lake(settings.lake), versions or {}
     privacy = _privacy_of(lake)
-    shown = {name for name in lake.names() if personal or privacy[name] != "personal"}
+    allowed = {name for name in lake.names() if personal or privacy[name] != "personal"}
+    shown = set() if only else allowed - past.keys()
     con = connect(settings)
     functions.register(con)
     databases = [("public_db", settings.public_db), *([("personal_db", settings.personal_db)] if personal else [])]
@@ -89,8 +94,8 @@ def open_query(settings: Settings, *, personal: bool) -> duckdb.DuckDBPyConnecti
         _show_database(con, alias, path, fresh)
         shown -= fresh
     paths: list[str] = []
-    for name in sorted(shown):
-        snapshot = lake.snapshot(name)
+    for name in sorted(shown | (allowed & past.keys())):
+        snapshot = lake.snapshot(name, past.get(name))
         paths += [file.path for file in snapshot.files]
         _show(con, name, snapshot.relation_sql())
     _lock(con, paths)
@@ -98,18 +103,22 @@ def open_query(settings: Settings, *, personal: bool) -> duckdb.DuckDBPyConnecti
 
 
 @contextmanager
-def run_query(settings: Settings, text: str, *, personal: bool) -> Iterator[pa.RecordBatchReader]:
+def run_query(
+    settings: Settings, text: str, *, personal: bool, versions: Mapping[str, int] | None = None, only: bool = False
+) -> Iterator[pa.RecordBatchReader]:
     """The rows of one SELECT, as batches that are read while the context is open.
 
     Args:
         settings: where the state lives.
         text: one statement that only reads: SELECT, FROM, DESCRIBE, SUMMARIZE, SHOW.
         personal: as in ``open_query``.
+        versions: as there.
+        only: as there.
 
     Raises:
         TablesError: it is not one such statement, or DuckDB refuses it.
     """
-    with closing(open_query(settings, personal=personal)) as con:
+    with closing(open_query(settings, personal=personal, versions=versions, only=only)) as con:
         try:
             kinds = [statement.type for statement in con.extract_statements(text)]
             if kinds != [duckdb.StatementType.SELECT]:

@@ -7,9 +7,10 @@
 --   latitude: centre of the cell, WGS 84, degrees
 --   longitude: centre of the cell, WGS 84, degrees
 --   accidents: accidents with at least one person injured
---   accidents_with_users: those of them whose users are known; killed and hospitalised count these only
+--   accidents_with_users: those of them whose users are known; the next three count these only
 --   killed: users killed, within 30 days; null where no user is known
---   hospitalised: users in hospital for more than 24 h; null where no user is known
+--   hospitalised_until_2017: users in hospital for more than 24 h, as recorded up to 2017; null where no user is known
+--   hospitalised_from_2018: the same as recorded since, which cannot be compared or added
 --   first_year: year of the earliest of these accidents
 --   last_year: year of the latest
 --   years_observed: years for which any accident of the country has coordinates
@@ -25,7 +26,8 @@ users AS (
     SELECT
         accident_id,
         count(*) FILTER (WHERE severity = 'killed') AS killed,
-        count(*) FILTER (WHERE severity = 'hospitalised') AS hospitalised
+        count(*) FILTER (WHERE severity = 'hospitalised' AND vintage <= 2017) AS hospitalised_until_2017,
+        count(*) FILTER (WHERE severity = 'hospitalised' AND vintage >= 2018) AS hospitalised_from_2018
     FROM core.accident_users
     GROUP BY accident_id
 ),
@@ -39,7 +41,8 @@ cells AS (
         count(*) AS accidents,
         count(users.accident_id) AS accidents_with_users,
         sum(users.killed) AS killed,
-        sum(users.hospitalised) AS hospitalised,
+        sum(users.hospitalised_until_2017) AS hospitalised_until_2017,
+        sum(users.hospitalised_from_2018) AS hospitalised_from_2018,
         min(located.vintage) AS first_year,
         max(located.vintage) AS last_year
     FROM located
@@ -55,7 +58,8 @@ SELECT
     cells.accidents,
     cells.accidents_with_users,
     CAST(cells.killed AS BIGINT) AS killed,
-    CAST(cells.hospitalised AS BIGINT) AS hospitalised,
+    CAST(cells.hospitalised_until_2017 AS BIGINT) AS hospitalised_until_2017,
+    CAST(cells.hospitalised_from_2018 AS BIGINT) AS hospitalised_from_2018,
     cells.first_year,
     cells.last_year,
     observed.years AS years_observed

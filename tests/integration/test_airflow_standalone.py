@@ -92,10 +92,10 @@ def test_all_three_run_to_success_and_assets_wake_the_tables(scheduler: dict[str
             break
         assert time.monotonic() < deadline, "the dag processor did not find the DAGs"
         time.sleep(3)
-    for dag in ("tables", "open_data", "telemetry"):
+    for dag in ("tables", "open_data_accidents", "telemetry"):
         _airflow(scheduler, "dags", "unpause", "-y", dag)
-    _airflow(scheduler, "dags", "trigger", "open_data")
-    _wait(scheduler, "open_data")
+    _airflow(scheduler, "dags", "trigger", "open_data_accidents")
+    _wait(scheduler, "open_data_accidents")
     _wait(scheduler, "tables")  # nobody triggered it: the assets did
     _airflow(scheduler, "dags", "trigger", "telemetry")
     _wait(scheduler, "telemetry")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts import contract_names
 from pipelines.demo.mirror import Mirror
 from pipelines.demo.samples import write_accident_samples
 
@@ -53,7 +54,7 @@ def test_the_folder_parses_without_errors_and_without_heavy_imports(environment:
     result = json.loads(done.stdout.split("RESULT ")[1].splitlines()[0])
     assert result == {
         "errors": {},
-        "dags": ["open_data", "open_data_accidents", "tables", "telemetry"],
+        "dags": ["open_data", *(f"open_data_{name}" for name in contract_names()), "tables", "telemetry"],
         "heavy": [],
     }
 
@@ -79,10 +80,10 @@ def test_the_three_dags_succeed_and_a_second_run_finds_nothing_new(environment: 
         environment = environment | {"ROCADE_DATAGOUV_URL": mirror.url}
         first = _run(environment, tmp_path)
         assert {name: each["state"] for name, each in first.items()} == dict.fromkeys(
-            ("open_data", "telemetry", "tables"), "success"
+            ("open_data_accidents", "telemetry", "tables"), "success"
         )
         # vintages, two years, announce
-        assert first["open_data"]["tasks"] == {"success": 4}
+        assert first["open_data_accidents"]["tasks"] == {"success": 4}
         count = [
             sys.executable,
             "-m",
@@ -95,8 +96,8 @@ def test_the_three_dags_succeed_and_a_second_run_finds_nothing_new(environment: 
         answer = subprocess.run(count, env=environment, capture_output=True, text=True, check=True)
         assert answer.stdout.splitlines()[1] == "400"
         second = _run(environment, tmp_path)
-        assert second["open_data"]["state"] == "success"
-        assert second["open_data"]["tasks"] == {"success": 3, "skipped": 1}
+        assert second["open_data_accidents"]["state"] == "success"
+        assert second["open_data_accidents"]["tasks"] == {"success": 3, "skipped": 1}
 
 
 @pytest.mark.timeout(600)
@@ -136,10 +137,10 @@ def test_what_one_year_published_is_announced_although_another_failed(
         }
         first = _run(env, tmp_path)
         # vintages, 2023, announce; and the run tells of 2017
-        assert first["open_data"]["tasks"] == {"success": 3, "failed": 1}
-        assert first["open_data"]["state"] == "failed"
+        assert first["open_data_accidents"]["tasks"] == {"success": 3, "failed": 1}
+        assert first["open_data_accidents"]["state"] == "failed"
         second = _run(env, tmp_path)
-    assert second["open_data"]["tasks"] == {"success": 2, "failed": 1, "skipped": 1}
+    assert second["open_data_accidents"]["tasks"] == {"success": 2, "failed": 1, "skipped": 1}
 
 
 def test_a_dag_that_fails_in_the_demo_fails_at_once(environment: dict[str, str], tmp_path: Path) -> None:
@@ -153,4 +154,4 @@ def test_a_dag_that_fails_in_the_demo_fails_at_once(environment: dict[str, str],
         timeout=240,  # the first retry of a schedule comes after five minutes
     )
     states = {each["dag"]: each["state"] for each in json.loads(out.read_text(encoding="utf-8"))}
-    assert states == {"open_data": "failed", "telemetry": "success", "tables": "success"}
+    assert states == {"open_data_accidents": "failed", "telemetry": "success", "tables": "success"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from pipelines.contracts import load_contract
 from pipelines.ingest import ingest
 from pipelines.lake import Lake, connect
 from pipelines.progress import Silent
@@ -108,6 +111,45 @@ def test_code_counts_agree_with_pandas(
     theirs = theirs[~theirs.isin(unknown)].map(lambda code: str(int(code)))
     assert ours[f"{column}_code"].value_counts().to_dict() == theirs.value_counts().to_dict()
     assert ours.loc[ours[f"{column}_code"].notna(), column].notna().all()
+
+
+def test_codes_of_real_files_have_labels_in_both_languages(core: dict[str, pd.DataFrame]) -> None:
+    contract = load_contract("accidents")
+    judged = 0
+    for table in contract.tables:
+        rows = core[table.name]
+        for field in (each for each in table.fields if each.codes):
+            known = rows[rows[f"{field.name}_code"].notna()]
+            assert known[field.name].str.len().gt(0).all(), field.name
+            assert known[f"{field.name}_fr"].str.len().gt(0).all(), field.name
+            judged += len(known)
+    assert judged > 1_000_000
+    places = core["accident_places"]
+    assert dict(zip(places.surface, places.surface_fr, strict=True))["icy"] == "verglacée"
+
+
+def test_every_code_that_others_have_met_is_known() -> None:
+    """A description of all vintages names its one-hot columns VARIABLE_CODE: each code met in real files."""
+    described = json.loads((FILES / "desc_vars.json").read_text(encoding="utf-8"))
+    met = [found.groups() for name in described if (found := re.fullmatch(r"([a-z]+)_(-?[0-9AB]+)", name))]
+    contract = load_contract("accidents")
+    lists = {
+        source: field.codes
+        for table in contract.tables
+        for field in table.fields
+        if field.codes
+        for source in field.source
+    }
+    known = {source: {*contract.code_lists[codes], "-1"} for source, codes in lists.items() if codes}
+    judged = [(source, code) for source, code in met if source in known]
+    assert len(judged) > 200
+    assert [pair for pair in judged if pair[1] not in known[pair[0]]] == []
+
+
+def test_each_person_says_what_hospitalised_means_in_that_year(core: dict[str, pd.DataFrame]) -> None:
+    users = core["accident_users"]
+    assert set(users.vintage) == {2019, 2020, 2021, 2022}
+    assert set(users.hospitalised_definition) == {"from 2019"}
 
 
 def test_keys(core: dict[str, pd.DataFrame]) -> None:

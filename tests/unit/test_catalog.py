@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.catalog import Catalog, Checksum, Resource
 from pipelines.demo.mirror import Mirror
-from pipelines.demo.mirror_api import resource_id
+from pipelines.demo.mirror_records import resource_id
 from pipelines.errors import CatalogError, ResourceGone
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -55,6 +56,21 @@ def test_every_command_has_help_and_stands_in_the_reference() -> None:
         assert command.callback is not None
         assert command.callback.__doc__, name
         assert f"## rocade {name}\n" in reference, name
+
+
+def test_help_groups_the_commands_by_what_they_are_about() -> None:
+    shown = CliRunner().invoke(cli.app, ["--help"]).output
+    found = re.findall(r"─ ([A-Z][\w ]+) ─", shown)
+    assert found == [
+        "Options",
+        "Open data",
+        "Any other dataset",
+        "Tables",
+        "What was published before",
+        "Telemetry",
+        "Tools",
+    ]
+    assert all(command.rich_help_panel in found for command in cli.app.registered_commands)
 
 
 def test_version() -> None:
@@ -147,6 +163,13 @@ def test_errors_are_json_for_scripts() -> None:
     assert json.loads(done.stdout)["error"]["what"] == "there is no contract 'nothing'"
 
 
+@pytest.mark.parametrize("arguments", [["ingest"], ["search", "--limit", "0"], ["nothing"]])
+def test_wrong_arguments_are_json_for_scripts_too(arguments: list[str]) -> None:
+    done = rocade(*arguments, "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["what"] == "the arguments are wrong"
+
+
 def test_a_wrong_setting_names_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROCADE_HTTP_RETRIES", "many")
     done = rocade("tables")
@@ -180,6 +203,27 @@ def test_a_home_that_cannot_be_written_to_is_said(home: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("home")
+def test_an_interrupt_that_a_library_swallows_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipelines import cli
+
+    def swallowing() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise SystemExit(0)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli, "app", swallowing)
+    try:
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert left.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
 def test_an_interrupt_says_that_nothing_is_lost(home: Path) -> None:
     site = write_accident_samples(home / "site", accidents_per_year=100, years=range(2015, 2022))
     with Mirror(site) as mirror:

@@ -9,9 +9,12 @@ import pytest
 
 from pipelines.contracts import load_contract
 from pipelines.demo.mirror import Mirror
+from pipelines.demo.sample_electricity import write_consolidated_samples, write_real_time_samples
 from pipelines.demo.samples import write_accident_samples
-from pipelines.errors import CatalogError
-from pipelines.plan import parents_first, plan
+from pipelines.errors import CatalogError, SettingsError
+from pipelines.fetch import fetch
+from pipelines.plan import parents_first, plan, resource_and_name, telling_name
+from pipelines.progress import Silent
 from pipelines.scheduled import planned_vintages
 from pipelines.settings import Settings
 
@@ -53,6 +56,43 @@ def test_no_year_left_is_an_empty_plan_and_a_title_without_year_is_told(
         assert planned_vintages("accidents", 2024) == []
 
 
+def test_datasets_that_hold_the_same_table_are_planned_together(tmp_path: Path) -> None:
+    write_consolidated_samples(tmp_path / "site" / "consolidated")
+    write_real_time_samples(tmp_path / "site" / "real_time")
+    with Mirror(tmp_path / "site") as mirror:
+        settings = Settings(home=tmp_path / "home", datagouv_url=mirror.url)
+        planned = plan(load_contract("electricity"), settings)
+    assert [each.resource.title for each in planned] == ["eco2mix-regional-cons-def.csv", "eco2mix-regional-tr.csv"]
+
+
 def test_files_given_in_any_order_go_parents_first() -> None:
     given = ["x/usagers-2019.csv", "https://example.org/a/lieux-2019.csv?v=2", "caract-2019.csv", "unknown.csv"]
     assert parents_first(load_contract("accidents"), given) == [given[2], given[3], given[1], given[0]]
+
+
+def test_the_plan_and_the_fetch_agree_on_the_key(site: Path, tmp_path: Path) -> None:
+    with Mirror(site) as mirror:
+        settings = Settings(home=tmp_path / "home", datagouv_url=mirror.url)
+        contract = load_contract("accidents")
+        listed = plan(contract, settings)[0].resource
+        for source in (listed, listed.url, str(site / "caract-2023.csv")):
+            assert resource_and_name(source)[0] == fetch(source, settings, Silent()).resource
+
+
+def test_two_years_of_one_file_name_are_two_resources() -> None:
+    given = [f"https://files.example.org/dvf/{year}/full.csv.gz" for year in (2023, 2024)]
+    assert parents_first(load_contract("property"), given) == given
+    with pytest.raises(SettingsError, match=r"2 of the given resources are called files\.example\.org_dvf_2023_full"):
+        parents_first(load_contract("property"), [given[0], f"{given[0]}?again"])
+
+
+def test_the_path_tells_what_the_file_name_does_not() -> None:
+    property_sales, accidents = load_contract("property"), load_contract("accidents")
+    assert telling_name(property_sales, "full.csv.gz", "https://x.org/geo-dvf/csv/2024/full.csv.gz") == (
+        "geo-dvf/csv/2024/full.csv.gz"
+    )
+    assert (
+        telling_name(accidents, "caract-2019.csv", "https://x.org/vehicules-2018/caract-2019.csv") == "caract-2019.csv"
+    )
+    assert telling_name(accidents, "other.csv", "https://x.org/other.csv") == "other.csv"
+    assert telling_name(accidents, "other.csv", None) == "other.csv"

@@ -113,7 +113,7 @@ def test_a_year_that_contradicts_the_name_is_rejected(run: Run) -> None:
         (f"{PLACES};vma\n{PLACE};50\n", "lieux-2019.csv", "'vma' stands twice"),
         (f"{PLACES}\n{PLACE}".encode() + b"\x81\xff", "lieux-2019.csv", "0x81.*Windows-1252"),
         (f"{PLACES}\n{PLACE}\n".encode() + b"\xe9\n\n\x90", "lieux-2019.csv", "line 5: byte 0x90"),
-        (f"\n{PLACES}\n{PLACE}\n", "lieux-2019.csv", "line 1: line 1 is blank"),
+        (b";;;\n;;\n", "lieux-2019.csv", "line 1: line 1 is blank"),
         (b'{"rows":' + b"[1,2,3]," * 40_000, "lieux-2019.csv", "line 1: this is no table"),
         (b'"' + b"x;" * 150_000, "lieux-2019.csv", "line 1: this is no table"),
         (f"{PLACES}\n{PLACE}\n", "usagers-2019.csv", "accident_places.*the name says accident_users"),
@@ -264,6 +264,16 @@ def test_text_that_was_encoded_twice_is_mended(run: Run) -> None:
     twice = "HÔPITAL À L'ÉCHANGEUR 1\u00a0000".encode().decode("latin-1")
     (row,) = _rows(run(f"{PLACES}\n{PLACE.replace('PAIX', twice)}\n"))
     assert row["road"] == "RUE DE LA HÔPITAL À L'ÉCHANGEUR 1\u00a0000"
+
+
+def test_text_that_went_through_windows_1252_is_mended_whole(run: Run) -> None:
+    """Most double encoding is by Windows-1252: `É` comes as `Ã‰`, `œ` as `Å“`, an apostrophe as `â€™`."""
+    twice = "".join(
+        bytes([byte]).decode("cp1252") if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else chr(byte)
+        for byte in "L\u2019ÉCOLE DU SACRÉ-CŒUR \u2013 5 € cœur à".encode()
+    )
+    (row,) = _rows(run(f"{PLACES}\n{PLACE.replace('PAIX', twice)}\n"))
+    assert row["road"] == "RUE DE LA L\u2019ÉCOLE DU SACRÉ-CŒUR \u2013 5 € cœur à"
 
 
 def test_a_quote_that_swallows_rows_is_refused(run: Run) -> None:

@@ -101,6 +101,7 @@ def test_a_bad_cell_of_a_wide_file_rejects_its_year_only(run: Callable[..., Conf
     result = run("id;Total 2023;Total 2024\na;x;3\nb;5;-6\n")
     assert [(row["station"], row["year"]) for row in _rows(result)] == [("a", 2024), ("b", 2023)]
     assert _rejected(result) == [(2, "x", "does_not_cast"), (3, "-6", "out_of_range")]
+    assert result.rejected["column_name"].to_pylist() == ["Total 2023", "Total 2024"]
 
 
 def test_a_file_without_any_wide_column_is_of_another_layout(run: Callable[..., Conformed]) -> None:
@@ -120,6 +121,17 @@ def test_of_a_key_the_preferred_row_stays(run: Callable[..., Conformed]) -> None
         (5, "b / 2024", "superseded"),
     ]
     assert (result.faulty, result.superseded, result.rows) == (1, 2, 5)
+
+
+def test_a_doubled_year_takes_no_other_year_of_its_line_with_it(run: Callable[..., Conformed]) -> None:
+    result = run("id;Total 2023;Total 2024\na;;1\na;2;3\n")
+    assert [(row["station"], row["year"], row["travellers"]) for row in _rows(result)] == [
+        ("a", 2024, 1),
+        ("a", 2023, 2),
+    ]
+    assert _rejected(result) == [(3, "a / 2024", "duplicate_key")]
+    assert "file_row_number" not in result.rejected["row"][0].as_py()
+    assert (result.clean, result.rows) == (2, 3)
 
 
 def test_codes_have_labels_in_both_languages_and_other_spellings(run: Callable[..., Conformed]) -> None:

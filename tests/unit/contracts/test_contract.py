@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import yaml
 
 from pipelines import settings
-from pipelines.contracts import Contract, contract_names, load_contract
+from pipelines.contracts import Contract, contract_names, files, load_contract
 from pipelines.contracts import load as loading
 from pipelines.errors import ContractError
 
@@ -22,15 +24,14 @@ def _accidents() -> dict[str, Any]:
 
 @pytest.fixture
 def write_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(loading, "data_folder", lambda _: tmp_path)
+    for module in (loading, files):
+        monkeypatch.setattr(module, "data_folder", lambda _: tmp_path)
 
     def write(content: dict[str, Any] | str) -> None:
         text = content if isinstance(content, str) else yaml.safe_dump(content)
         (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
-        load_contract.cache_clear()
 
-    yield write
-    load_contract.cache_clear()
+    return write
 
 
 def test_every_contract_in_the_box_loads() -> None:
@@ -129,9 +130,31 @@ def test_broken_yaml_and_no_contract_at_all(write_contract: Any) -> None:
         load_contract("other")
 
 
-def test_the_fingerprint_follows_the_contract() -> None:
+def test_the_fingerprint_follows_what_rows_depend_on_and_nothing_else() -> None:
     content = _accidents()
     before = Contract.model_validate(content).fingerprint
     assert before == load_contract("accidents").fingerprint
-    content["tables"][0]["tolerance"] = 0.5
-    assert Contract.model_validate(content).fingerprint != before
+    content |= dict.fromkeys(
+        ("title", "homepage", "publisher", "licence", "frequency", "schedule", "datagouv"), "other"
+    )
+    content |= {"datagouv_also": ["other"], "addresses": ["https://example.org/a.csv"]}
+    for table in content["tables"]:
+        table |= {"title": "other", "tolerance": 0.5, "dated_by": table["fields"][0]["name"]}
+        for key in table.get("foreign_keys", []):
+            key["tolerance"] = 0.5
+        for field in table["fields"]:
+            field |= {"title": "other", "unit": "other"}
+            field.pop("expect", None)
+    assert Contract.model_validate(content).fingerprint == before
+    changes: list[Callable[[dict[str, Any]], None]] = [
+        lambda c: c["null_tokens"].append("?"),
+        lambda c: c["code_lists"][next(iter(c["code_lists"]))].update({"777": "title | titre"}),
+        lambda c: c["tables"][0].update(resources="other"),
+        lambda c: c["tables"][0].update(prefer=["accident_id"]),
+        lambda c: c["tables"][0]["fields"][1].update(null_tokens=["?"]),
+        lambda c: c["tables"][2]["foreign_keys"][0].update(fields=["vehicle_number"]),
+    ]
+    for change in changes:
+        other = copy.deepcopy(content)
+        change(other)
+        assert Contract.model_validate(other).fingerprint != before

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from pipelines.demo.mirror import Mirror
-from pipelines.demo.mirror_api import resource_id
+from pipelines.demo.mirror_records import resource_id
 from pipelines.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.demo.mirror_api import mirror_datasets
+from pipelines.demo.mirror_records import mirror_datasets
 from pipelines.demo.sample_towns import TOWNS
 from pipelines.demo.samples import BrokenRow, broken_rows, file_name, write_accident_samples
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from pipelines.catalog import Catalog, Checksum, Resource
 from pipelines.demo.mirror import Mirror
 from pipelines.disk import write_whole
 from pipelines.errors import CorruptDownload, FetchError, ResourceGone
-from pipelines.fetch import Snapshot, fetch, last_snapshot, remember, resource_key
+from pipelines.fetch import Snapshot, address_key, fetch, last_snapshot, remember, resource_key
 from pipelines.progress import Silent
 from pipelines.settings import Settings
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 OTHER = BODY.replace(b"number", b"NUMBER")
 assert len(OTHER) == len(BODY)
 SHA = hashlib.sha256(BODY).hexdigest()
+#: Of the file's address.
+KEY = "127.0.0.1_resources_numbers_numbers.csv"
 
 
 @pytest.fixture
@@ -140,12 +142,52 @@ def test_unchanged_by_equal_bytes_where_the_server_has_no_validators(site: Site,
     assert site.asked("if-none-match") == [None, None]
 
 
-def test_if_modified_since_alone(site: Site, settings: Settings) -> None:
-    site.faults += [hide("ETag")]
+def test_a_date_alone_is_no_validator(site: Site, settings: Settings) -> None:
+    """Replaced by another file with the same date, which is what a server without ETag would go by."""
+    site.faults += [hide("ETag")] * 2
     remember(got(site.file_url, settings), settings)
+    state = site.file.stat()
+    swap(site)
+    os.utime(site.file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert got(site.file_url, settings).path.read_bytes() == OTHER
+    assert site.asked("if-modified-since") == [None, None]
+
+
+def test_an_etag_is_believed_for_some_days(site: Site, settings: Settings) -> None:
+    """Other bytes of the same length and date: the mirror makes its ETag of both, as many servers do."""
+    snapshot = got(site.file_url, settings)
+    remember(snapshot, settings)
+    state = site.file.stat()
+    swap(site)
+    os.utime(site.file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    confirmed = got(site.file_url, settings)
+    assert confirmed.unchanged
+    remember(replace(confirmed, read_at=confirmed.read_at - timedelta(days=31)), settings)
+    found = got(site.file_url, settings)
+    assert not found.unchanged
+    assert found.path.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("what", ["checksum", "filesize"])
+def test_the_catalogue_is_believed_against_an_etag(site: Site, settings: Settings, what: str) -> None:
+    listed = catalogued(site, settings)
+    remember(got(listed, settings), settings)
+    checksum = Checksum("sha256", hashlib.sha256(OTHER).hexdigest())
+    assert listed.checksum is not None
+    changed = {"checksum": replace(listed, checksum=checksum), "filesize": replace(listed, filesize=len(BODY) + 1)}[
+        what
+    ]
+    with pytest.raises(CorruptDownload):  # the file is the old one; that it is looked at is the point
+        got(changed, settings)
+    assert site.asked("if-none-match") == [None, None]
+
+
+def test_a_record_of_an_older_release_is_read(site: Site, settings: Settings) -> None:
+    remember(got(site.file_url, settings), settings)
+    record = settings.raw / "resources" / f"{KEY}.json"
+    older = {key: value for key, value in json.loads(record.read_text()).items() if key not in ("read_at", "promised")}
+    record.write_text(json.dumps(older))
     assert got(site.file_url, settings).unchanged
-    assert site.seen[1]["if-modified-since"]
-    assert "if-none-match" not in site.seen[1]
 
 
 def test_not_remembered_is_fetched_again_as_new(site: Site, settings: Settings) -> None:
@@ -215,7 +257,7 @@ def test_cuts_without_progress_end_soon_and_are_resumed_by_the_next_run(site: Si
     site.faults += [cut(5000), cut(0), cut(0), cut(0)]
     with pytest.raises(CorruptDownload, match=rf"ended after 5000 of {len(BODY)} bytes.*2 tries more"):
         got(site.file_url, settings)
-    assert leftovers(settings) == ["numbers.csv.json", "numbers.csv.part"]
+    assert leftovers(settings) == [f"{KEY}.json", f"{KEY}.part"]
     assert got(site.file_url, settings).path.read_bytes() == BODY
     assert site.asked("range")[-1] == "bytes=5000-"
 
@@ -322,7 +364,7 @@ def test_compressed_transfer_that_is_cut_starts_over(site: Site, settings: Setti
 def test_interrupted_in_the_middle_then_resumed(site: Site, settings: Settings, stop_at: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         fetch(site.file_url, settings, Counted(stop_at))
-    part = settings.raw / "incoming" / "numbers.csv.part"
+    part = settings.raw / "incoming" / f"{KEY}.part"
     brought = part.stat().st_size
     assert 0 < brought <= len(BODY)
     assert not list(settings.raw.glob("??/*"))
@@ -465,7 +507,7 @@ def test_figures_of_a_remote_resource_are_hints(site: Site, settings: Settings) 
 def test_two_processes_do_not_write_one_part(site: Site, settings: Settings) -> None:
     (settings.raw / "incoming").mkdir(parents=True)
     with (
-        filelock.FileLock(settings.raw / "incoming" / "numbers.csv.lock"),
+        filelock.FileLock(settings.raw / "incoming" / f"{KEY}.lock"),
         pytest.raises(FetchError, match="another process"),
     ):
         got(site.file_url, settings)
@@ -504,7 +546,7 @@ def test_local_file(tmp_path: Path, settings: Settings, kind: type[str | Path]) 
 def test_local_file_in_the_place_of_a_download(tmp_path: Path, site: Site, settings: Settings) -> None:
     with pytest.raises(KeyboardInterrupt):
         fetch(site.file_url, settings, Counted(1))
-    source = tmp_path / "numbers.csv"
+    source = tmp_path / KEY
     source.write_bytes(OTHER)
     assert got(source, settings).path.read_bytes() == OTHER
     assert leftovers(settings) == []
@@ -549,6 +591,25 @@ def test_damaged_record(settings: Settings, text: str) -> None:
 )
 def test_resource_key(name: str, key: str) -> None:
     assert resource_key(name) == key
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://files.example.org/dvf/2024/full.csv.gz", "files.example.org_dvf_2024_full.csv.gz"),
+        ("https://files.example.org/dvf/2023/full.csv.gz?t=1", "files.example.org_dvf_2023_full.csv.gz"),
+        ("http://USER:secret@127.0.0.1:8123/r/a%20b.csv", "127.0.0.1_r_a_b.csv"),
+        ("https://example.org/export/csv?year=2024", "example.org_export_csv_year_2024"),
+        ("https://example.org/?id=7", "example.org_id_7"),
+        ("https://example.org", "example.org"),
+        (
+            "https://www.data.gouv.fr/api/1/datasets/r/C849FF50-c6dd-5882-82d3-fd7f1a9282e3",
+            "c849ff50-c6dd-5882-82d3-fd7f1a9282e3",
+        ),
+    ],
+)
+def test_the_key_of_an_address_is_host_and_path(url: str, key: str) -> None:
+    assert address_key(url) == key
 
 
 def test_long_names_stay_apart() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake.exceptions import DeltaError
 
 from pipelines.errors import LakeError
-from pipelines.lake import Lake, Provenance, connect, log, store
+from pipelines.lake import DataFile, Lake, Provenance, connect, log, store, uncommitted
 from pipelines.settings import Settings
 
 NARROW = pa.schema([("a", pa.int64()), ("p", pa.string())])
@@ -112,3 +114,55 @@ def test_a_file_never_committed_is_in_no_version(settings: Settings) -> None:
     assert _rows(settings) == [(1, "x")]
     _publish(settings, "x", a=[2])
     assert _rows(settings) == [(2, "x")]
+
+
+def test_open_data_keeps_every_version(settings: Settings) -> None:
+    """A hundred commits make Delta write a checkpoint, at which it clears away old log entries where it may."""
+    lake = Lake(settings.lake)
+    for number in range(103):
+        file = lake.new_file(NAME, {"p": "x"})
+        pq.write_table(pa.table({"a": [number]}), file)
+        replace = {"p": ["x"]}
+        lake.publish(NAME, [file], NARROW, Provenance("test"), partition_by=["p"], replace=replace, forever=True)
+    log_folder = lake.path(NAME) / "_delta_log"
+    assert list(log_folder.glob("*.checkpoint.parquet"))
+    for entry in log_folder.glob("*.json"):
+        os.utime(entry, (0, 0))  # as if from 1970
+    file = lake.new_file(NAME, {"p": "y"})
+    pq.write_table(pa.table({"a": [1]}), file)
+    lake.publish(NAME, [file], NARROW, Provenance("test"), partition_by=["p"], forever=True)
+    table = lake.open(NAME)
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    with connect(settings) as con:
+        assert con.execute(f"SELECT a FROM {lake.relation_sql(NAME, version=1)}").fetchall() == [(0,)]
+    with pytest.raises(DeltaError, match="retention"):
+        table.vacuum(retention_hours=0, dry_run=False)
+
+
+def test_a_rewrite_of_an_old_version_does_nothing(settings: Settings) -> None:
+    _publish(settings, "x", a=[1])
+    lake = Lake(settings.lake)
+    held = lake.snapshot(NAME)
+    _publish(settings, "y", a=[2])
+    with uncommitted(lake, NAME) as new_file:
+        file = new_file({"p": "x"})
+        pq.write_table(pa.table({"a": [3]}), file)
+        ours = DataFile(str(file), {"p": "x"}, 1, file.stat().st_size)
+        assert lake.rewrite(held, [ours], held.files, Provenance("test")) is None
+        assert _rows(settings) == [(1, "x"), (2, "y")]
+        assert lake.rewrite(lake.snapshot(NAME), [ours], held.files, Provenance("test")) == 3
+    assert _rows(settings) == [(2, "y"), (3, "x")]
+
+
+def test_files_of_a_block_that_fails_go_unless_they_were_committed(settings: Settings) -> None:
+    _publish(settings, "x", a=[1])
+    lake = Lake(settings.lake)
+    with pytest.raises(KeyboardInterrupt), uncommitted(lake, NAME) as new_file:  # noqa: PT012 - the block is what fails
+        kept, lost = new_file({"p": "x"}), new_file({"p": "x"})
+        for file in (kept, lost):
+            pq.write_table(pa.table({"a": [3]}), file)
+        lake.publish(NAME, [kept], NARROW, Provenance("test"), partition_by=["p"])
+        raise KeyboardInterrupt
+    assert (kept.exists(), lost.exists()) == (True, False)
+    assert _rows(settings) == [(1, "x"), (3, "x")]

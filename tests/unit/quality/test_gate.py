@@ -8,10 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.conform import conform
 from pipelines.contracts import load_contract
 from pipelines.errors import QualityError
+from pipelines.progress import Silent
+from pipelines.quality.gate import judge
 from pipelines.quality.suite import expectations_of, validate
 from pipelines.quality.verdict import Finding, Verdict
+from pipelines.settings import Settings
 
 CONTRACT = load_contract("accidents")
 USERS = CONTRACT.table("accident_users")
@@ -20,6 +24,7 @@ USERS = CONTRACT.table("accident_users")
 def _row(**changes: object) -> dict[str, object]:
     clean = dict.fromkeys(USERS.arrow_schema().names)
     clean |= {"accident_id": "201900000001", "vintage": 2019, "vehicle_number": "A01", "severity_code": "2"}
+    clean |= {"hospitalised_definition": "from 2019"}
     return clean | changes
 
 
@@ -87,3 +92,29 @@ def test_a_verdict_says_every_failure() -> None:
     with pytest.raises(QualityError, match=r"things\.csv: not published: x: bad x; bad .*last good version"):
         verdict.require("things.csv")
     Verdict("core.things", 3, findings[1:2]).require("things.csv")
+
+
+_HEADER = "Num_Acc;jour;mois;an;hrmn;lum;dep;com;agg;int;atm;col;adr;lat;long"
+
+
+def test_a_key_that_stands_twice_in_what_was_written_fails(tmp_path: Path) -> None:
+    rows = [f"2019{number:08};1;2;2019;10:30;1;17;17300;2;1;1;3;RUE;46,1;-1,2" for number in range(50)]
+    (tmp_path / "caracteristiques-2019.csv").write_text("\n".join([_HEADER, *rows]) + "\n", encoding="utf-8")
+    settings = Settings(home=tmp_path / "home")
+    settings.staging.mkdir(parents=True)
+    result = conform(
+        tmp_path / "caracteristiques-2019.csv",
+        CONTRACT,
+        settings,
+        Silent(),
+        name="caracteristiques-2019.csv",
+        resource="here",
+        sha256="0" * 64,
+        target=tmp_path / "clean.parquet",
+    )
+    assert judge(result, CONTRACT, settings, "here").passed
+    written = pq.read_table(result.file)
+    pq.write_table(pa.concat_tables([written, written.slice(30, 2)]), result.file)
+    failed = [each for each in judge(result, CONTRACT, settings, "here").findings if each.outcome == "failed"]
+    assert [(each.expectation, each.column) for each in failed] == [("key_is_unique", "accident_id")]
+    assert failed[0].observed.startswith("2 keys stand more than once in the file, for example 20190000003")

@@ -48,6 +48,7 @@ USERS = pa.schema(
         ("vintage", pa.int64()),
         ("user_id", pa.string()),
         ("severity", pa.string()),
+        ("hospitalised_definition", pa.string()),
         ("source_sha256", pa.string()),
         ("source_line", pa.int64()),
         ("source_resource", pa.string()),

@@ -278,15 +278,19 @@ def test_departments_count_users_by_severity_and_say_what_is_not_known(world: Wo
     ]
     world.ingest("core.accidents", ACCIDENTS, "r", rows)
     severities = ["killed", "killed", "hospitalised", "slightly injured", "unharmed", None]
-    users = [{"accident_id": "0", "vintage": 2019, "user_id": str(i), "severity": s} for i, s in enumerate(severities)]
-    users.append({"accident_id": "2", "vintage": 2019, "user_id": "x", "severity": "unharmed"})
+    since = {"hospitalised_definition": "from 2019"}
+    users = [
+        {"accident_id": "0", "vintage": 2019, "user_id": str(i), "severity": s, **since}
+        for i, s in enumerate(severities)
+    ]
+    users.append({"accident_id": "2", "vintage": 2019, "user_id": "x", "severity": "unharmed", **since})
     users.append({"accident_id": "lost", "vintage": 2021, "user_id": "x", "severity": "killed"})
     world.ingest("core.accident_users", USERS, "u", users)
     build(world.settings, names=["big.accidents_by_department"])
     assert world.rows("big.accidents_by_department") == [
-        (2019, "01", 2, 1, 2, 1, 1, 1),
-        (2019, "2A", 1, 1, 0, 0, 0, 1),
-        (2020, "01", 1, 0, None, None, None, None),
+        (2019, "01", 2, 1, 2, 1, "from 2019", 1, 1),
+        (2019, "2A", 1, 1, 0, 0, "from 2019", 0, 1),
+        (2020, "01", 1, 0, None, None, None, None, None),
     ]
 
 
@@ -297,7 +301,14 @@ def test_black_spots_are_cells_with_five_accidents_over_all_years(world: World) 
     rows += [{"accident_id": f"c{i}", "vintage": 2015, "latitude": 0.0, "longitude": 0.0} for i in range(9)]
     rows += [{"accident_id": f"d{i}", "vintage": 2022, "latitude": None, "longitude": 2.0} for i in range(9)]
     world.ingest("core.accidents", ACCIDENTS, "r", rows)
-    world.ingest("core.accident_users", USERS, "u", [{"accident_id": "a0", "vintage": 2015, "severity": "killed"}])
+    hurt = [
+        ("a0", 2015, "killed"),
+        ("a1", 2016, "hospitalised"),
+        ("a2", 2017, "hospitalised"),
+        ("a3", 2018, "hospitalised"),
+    ]
+    users = [{"accident_id": accident, "vintage": year, "severity": severity} for accident, year, severity in hurt]
+    world.ingest("core.accident_users", USERS, "u", users)
     build(world.settings, names=["big.accident_black_spots"])
     (spot,) = world.dicts("big.accident_black_spots")
     cell = coordinates_to_cells(pa.array([place["latitude"]]), pa.array([place["longitude"]]), 9)
@@ -310,12 +321,97 @@ def test_black_spots_are_cells_with_five_accidents_over_all_years(world: World) 
         "accidents",
         "accidents_with_users",
         "killed",
-        "hospitalised",
+        "hospitalised_until_2017",
+        "hospitalised_from_2018",
         "first_year",
         "last_year",
         "years_observed",
     )
-    assert [spot[name] for name in figures] == [5, 1, 1, 0, 2015, 2019, 5]
+    assert [spot[name] for name in figures] == [5, 4, 1, 2, 1, 2015, 2019, 5]
+
+
+STATION_TRAFFIC = pa.schema(
+    [
+        ("uic_code", pa.string()),
+        ("year", pa.int64()),
+        ("travellers", pa.float64()),
+        ("travellers_and_others", pa.float64()),
+        ("edition", pa.int64()),
+        ("station", pa.string()),
+        ("postcode", pa.string()),
+        ("segment_code", pa.string()),
+        ("source_sha256", pa.string()),
+        ("source_line", pa.int64()),
+        ("source_resource", pa.string()),
+    ]
+)
+
+
+def test_a_station_is_compared_with_itself_within_one_edition(world: World) -> None:
+    counts = [
+        ("1", 2018, 50.0, 2018, "Old name"),  # the newest edition leaves this year out
+        ("1", 2019, 100.0, 2024, "New name"),
+        ("1", 2020, 40.0, 2024, "New name"),
+        ("1", 2022, 90.5, 2024, "New name"),
+        ("2", 2019, 0.0, 2024, "Closed"),
+        ("2", 2020, 7.0, 2024, "Closed"),
+    ]
+    names = ("uic_code", "year", "travellers", "edition", "station")
+    rows = [dict(zip(names, each, strict=True)) for each in counts]
+    world.ingest("core.station_traffic", STATION_TRAFFIC, "r", rows)
+    build(world.settings, names=["big.station_traffic_trend"])
+    shown = ("uic_code", "year", "station", "edition", "change_pct", "index_2019")
+    assert [tuple(row[name] for name in shown) for row in world.dicts("big.station_traffic_trend")] == [
+        ("1", 2018, "New name", 2018, None, None),
+        ("1", 2019, "New name", 2024, None, 100.0),
+        ("1", 2020, "New name", 2024, -60.0, 40.0),
+        ("1", 2022, "New name", 2024, None, 90.5),
+        ("2", 2019, "Closed", 2024, None, None),
+        ("2", 2020, "Closed", 2024, None, None),
+    ]
+
+
+POWERS = ("consumption", "thermal", "nuclear", "wind", "solar", "hydro", "bioenergy", "pumping", "exchange")
+ELECTRICITY = pa.schema(
+    [
+        ("region_code", pa.string()),
+        ("region", pa.string()),
+        ("starts_at", pa.timestamp("us", "UTC")),
+        ("day", pa.date32()),
+        ("nature_code", pa.string()),
+        *[(f"{power}_mw", pa.float64()) for power in POWERS],
+        ("source_sha256", pa.string()),
+        ("source_line", pa.int64()),
+        ("source_resource", pa.string()),
+    ]
+)
+
+
+def test_the_most_final_rows_of_a_half_hour_make_a_day_s_energy(world: World) -> None:
+    start, day = at(1, hour=0), at(1).date()
+
+    def power(minutes: int, nature: str, consumed: float | None, **others: float) -> dict[str, Any]:
+        instant = start + timedelta(minutes=minutes)
+        made = {f"{name}_mw": value for name, value in others.items()}
+        return (
+            {"region_code": "93", "region": "R", "starts_at": instant, "day": day, "nature_code": nature}
+            | made
+            | {"consumption_mw": consumed}
+        )
+
+    rows = [
+        power(0, "3", 100.0, wind=10.0, thermal=30.0),
+        power(15, "1", 900.0, wind=90.0, thermal=90.0),  # left over from real time: the half-hour has been consolidated
+        power(30, "1", 200.0, wind=20.0, thermal=20.0),
+        power(45, "1", 400.0, wind=40.0, thermal=20.0),
+        power(60, "1", None),  # not measured yet
+    ]
+    world.ingest("core.electricity_regional", ELECTRICITY, "r", rows)
+    build(world.settings, names=["big.energy_mix_by_day"])
+    (row,) = world.dicts("big.energy_mix_by_day")
+    assert (row["day"], row["half_hours"], row["nature_code"]) == (day, 2, "1")
+    assert (row["consumption_mwh"], row["wind_mwh"], row["nuclear_mwh"]) == (100 / 2 + 300 / 2, 10 / 2 + 30 / 2, None)
+    assert (row["production_mwh"], row["renewable_pct"], row["covered_pct"]) == (20 + 25, 44.4, 22.5)
 
 
 # the subset that Spark shares

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from pipelines.demo.mirror import MirrorHandler
-from pipelines.demo.mirror_api import resource_id
+from pipelines.demo.mirror_records import resource_id
 
 if TYPE_CHECKING:
     import os
@@ -167,7 +167,7 @@ def lie(by: int) -> Fault:
 
 @dataclass
 class Site:
-    """A mirror of one file, ``numbers.csv``."""
+    """A mirror of one file, ``numbers.csv`` unless somebody says otherwise."""
 
     url: str
     file: Path
@@ -176,7 +176,10 @@ class Site:
 
     @property
     def file_url(self) -> str:
-        return f"{self.url}/resources/numbers/numbers.csv"
+        return self.file_url_of("numbers.csv")
+
+    def file_url_of(self, name: str) -> str:
+        return f"{self.url}/resources/numbers/{name}"
 
     @property
     def rid(self) -> str:

@@ -1,0 +1,39 @@
+"""How DuckDB's CSV reader is asked; on its own so that looking at a file needs nothing but DuckDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.conform.sniff import Sniffed
+
+#: What the reader calls a record that it refuses, and what quarantine calls it.
+REASONS = {
+    "MISSING COLUMNS": "row_too_short",
+    "TOO MANY COLUMNS": "row_too_long",
+    "UNQUOTED VALUE": "open_quote",
+    "LINE SIZE OVER MAXIMUM": "line_too_long",
+    "INVALID ENCODING": "bad_encoding",
+}
+_LONGEST = 16 << 20
+#: Held a few times over by each thread; without it the reader takes sixteen times the longest line.
+_BUFFER = 24 << 20
+
+
+def read_csv_sql(sniffed: Sniffed, address: str | None = None, *, header: bool = True) -> str:
+    """A table function over the file: columns ``c0, c1, …``, all text; records it cannot read go to ``reject_errors``.
+
+    Empty cells beyond the last column are let pass: a separator at the end of a row says nothing.
+
+    Args:
+        sniffed: the file.
+        address: what to read in its place: a part of it.
+        header: whether the header is in that part.
+    """
+    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
+    file = (address or str(sniffed.path)).replace("'", "''")
+    return (
+        f"read_csv('{file}', delim='{sniffed.separator}', header={str(header).lower()}, auto_detect=false, all_varchar=true, "
+        f"quote='\"', escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={_LONGEST}, "
+        f"buffer_size={_BUFFER})"
+    )

@@ -1,0 +1,126 @@
+"""Members of gzip and zip archives onto disk, with an eye on bombs, cuts and passwords."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zipfile
+import zlib
+from typing import IO, TYPE_CHECKING
+
+from pipelines.errors import ConformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PIECE = 1 << 20
+#: Text shrinks 5 to 50 times; only made-up bytes shrink more than this, and small files may do as they like.
+_MOST_SHRUNK = 250
+_SMALL = 200 << 20
+_AGAIN = "fetch it again; the last good version stays published"
+
+
+def gunzip(path: Path, name: str, target: Path) -> None:
+    """What the gzip file at ``path`` holds, to ``target``.
+
+    Raises:
+        ConformError: cut, damaged, or a bomb.
+    """
+    try:
+        with gzip.open(path) as source:
+            _copy(source, target, name, path.stat().st_size)
+    except EOFError as error:
+        raise ConformError("the gzip file ends in the middle: it was cut", where=name, fix=_AGAIN) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise ConformError(f"the gzip file is damaged: {error}", where=name, fix=_AGAIN) from error
+
+
+def zip_members(path: Path, name: str) -> list[str]:
+    """The files in a zip archive, without what computers add on their own (``__MACOSX``, hidden files).
+
+    Raises:
+        ConformError: damaged, or nothing is in it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise ConformError(f"the zip file is damaged or was cut: {error}", where=name, fix=_AGAIN) from error
+    members = [each for each in members if not _is_litter(each)]
+    if not members:
+        raise ConformError("the zip file is empty", where=name, fix=_AGAIN)
+    if len(set(members)) < len(members):
+        twice = next(each for each in members if members.count(each) > 1)
+        raise ConformError(f"member {twice!r} stands twice in the zip file", where=name, fix="tell the publisher")
+    return members
+
+
+def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str, Path]]:
+    """Members of the zip archive at ``path``, one by one, each to its target; gives member and target.
+
+    Raises:
+        ConformError: a password, a method that is not known, a wrong checksum, or a bomb.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for member, target in targets.items():
+            info, where = archive.getinfo(member), f"{name}, member {member}"
+            if info.flag_bits & 1:
+                raise ConformError(
+                    "the member is locked with a password", where=where, fix="ask the publisher for it open"
+                )
+            try:
+                with archive.open(info) as source:
+                    _copy(source, target, where, info.compress_size)
+            except NotImplementedError as error:
+                raise ConformError(
+                    f"compressed in a way that is not known here ({error})",
+                    where=where,
+                    fix="unpack it, give the member",
+                ) from error
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise ConformError(f"the member is damaged or was cut: {error}", where=where, fix=_AGAIN) from error
+            yield member, target
+
+
+def refuse_bomb(path: Path, name: str) -> None:
+    """Look at a zip archive that a library will read whole (a workbook): how large it says that its members are.
+
+    Raises:
+        ConformError: too large to be what it seems.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if sum(info.file_size for info in archive.infolist()) > _allowed(path.stat().st_size):
+            raise _bomb(name)
+
+
+def _allowed(packed: int) -> int:
+    return max(_SMALL, packed * _MOST_SHRUNK)
+
+
+def _bomb(where: str) -> ConformError:
+    return ConformError(
+        f"grows to more than {_MOST_SHRUNK} times its size: that is no table but a bomb",
+        where=where,
+        fix="look at the archive with care; unpack it yourself if you trust it",
+    )
+
+
+def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, where: str, packed: int) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    allowed, written = _allowed(packed), 0
+    with target.open("wb") as file:
+        while piece := source.read(_PIECE):
+            written += len(piece)
+            if written > allowed:
+                raise _bomb(where)
+            if not file.tell() % (256 * _PIECE) and shutil.disk_usage(target.parent).free < 2 * _SMALL:
+                raise ConformError(
+                    "the disk has no room for what is in the archive", where=where, fix="free some space"
+                )
+            file.write(piece)
+
+
+def _is_litter(member: str) -> bool:
+    last = member.rpartition("/")[2]
+    return member.startswith("__MACOSX/") or last.startswith(".") or last == "Thumbs.db"

@@ -1,0 +1,24 @@
+"""How results look on a terminal, and as JSON for scripts.
+
+Belongs here: turning the stages' values into tables and documents. Knows nothing of how they came about.
+"""
+
+from pipelines.show.open_data import difference, history, ingest, quarantine, traces
+from pipelines.show.page import console, document, error
+from pipelines.show.results import build, doctor, report, rows, tables
+
+__all__ = [
+    "build",
+    "console",
+    "difference",
+    "doctor",
+    "document",
+    "error",
+    "history",
+    "ingest",
+    "quarantine",
+    "report",
+    "rows",
+    "tables",
+    "traces",
+]
