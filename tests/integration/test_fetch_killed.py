@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipelines.demo.mirror import Mirror, MirrorHandler
-from pipelines.fetch import fetch
+from pipelines.fetch import address_key, fetch
 from pipelines.progress import Silent
 from pipelines.settings import Settings
 
@@ -55,12 +55,12 @@ def test_killed_three_times_then_resumed(tmp_path: Path) -> None:
     (site / "dataset.json").write_text(json.dumps(record))
     (site / "noise.bin").write_bytes(BODY)
     home = tmp_path / "home"
-    part = home / "raw" / "incoming" / "noise.bin.part"
     ranges: list[str | None] = []
     halts = [1_000_000, 700_000, 1_299_999]
     handler = type("Handler", (Stalling,), {"halts": list(halts), "ranges": ranges})
     with type("StallingMirror", (Mirror,), {"handler": handler})(site) as mirror:
         url = f"{mirror.url}/resources/noise/noise.bin"
+        part = home / "raw" / "incoming" / f"{address_key(url)}.part"
         for sent in (1_000_000, 1_700_000, 2_999_999):
             process = subprocess.Popen([sys.executable, "-c", SCRIPT, url, str(home)])
             while not (part.exists() and part.stat().st_size > sent - 100_000):
