@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from notations import CODES, COLUMNS, NO_MEANING, NULLS, Cell, draw_cell, limited
 
 from pipelines.conform import conform
+from pipelines.conform.survey import DAMAGE
 from pipelines.contracts import Contract
 from pipelines.errors import ConformError
 from pipelines.progress import Silent
@@ -37,6 +38,7 @@ _TITLES = {
     "flag": "Actif ?",
     "postcode": "Code postal",
 }
+_UNTIDY = re.compile(f"[\r\n]|{DAMAGE}")
 _WORDS = dict.fromkeys(["name", "title", "datagouv", "homepage", "publisher", "licence", "frequency", "schedule"], "x")
 _CONTRACT = Contract.model_validate(
     _WORDS
@@ -77,6 +79,7 @@ class Dress:
     last_line_ends: bool
     ragged: bool
     seed: int
+    tidy: bool = False  # no line ends and no damage in cells: a large file that is so is read the quick way
 
 
 _DRESSES = st.builds(
@@ -89,6 +92,18 @@ _DRESSES = st.builds(
     st.booleans(),
     st.booleans(),
     st.integers(0, 2**32),
+)
+_TIDY = st.builds(
+    Dress,
+    st.sampled_from(["utf-8", "utf-8-sig", "cp1252"]),
+    st.sampled_from(";,\t|"),
+    st.sampled_from(["minimal", "all", "some"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.just(()),
+    st.booleans(),
+    st.just(False),  # noqa: FBT003 - a strategy of one value
+    st.integers(0, 2**32),
+    st.just(True),  # noqa: FBT003
 )
 
 
@@ -126,7 +141,7 @@ def _write(dress: Dress) -> tuple[bytes, list[_Written]]:
     count = chance.randrange(5, 40)
     for number in range(count):
         key = f"{chance.randrange(100):03}-{number}"
-        cells = {name: limited(draw_cell(name, chance), name, dress.encoding) for name in COLUMNS}
+        cells = {name: _cell(name, dress, chance) for name in COLUMNS}
         texts = [key, *(cell.text.replace("\r", "\n") for cell in cells.values())]
         width = len(texts)
         if dress.ragged and chance.random() < 0.1:
@@ -135,6 +150,13 @@ def _write(dress: Dress) -> tuple[bytes, list[_Written]]:
         rows.append(_Written(line, key, cells if whole else None))
         put(dress.separator.join(_quoted(each, dress, chance) for each in texts), last=number == count - 1)
     return text.getvalue().encode(dress.encoding), rows
+
+
+def _cell(name: str, dress: Dress, chance: random.Random) -> Cell:
+    while True:
+        cell = limited(draw_cell(name, chance), name, dress.encoding)
+        if not dress.tidy or not _UNTIDY.search(cell.text):
+            return cell
 
 
 def _one_line_end(value: object) -> object:
@@ -188,6 +210,21 @@ def _check(dress: Dress) -> None:
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_changes_silently(dress: Dress) -> None:
     _check(dress)
+
+
+@given(_TIDY)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_value_changes_silently_where_the_ways_of_large_files_are_taken(dress: Dress) -> None:
+    with pytest.MonkeyPatch.context() as forced:
+        _take_ways_of_large_files(forced)
+        _check(dress)
+
+
+def _take_ways_of_large_files(forced: pytest.MonkeyPatch) -> None:
+    """Usual notations are tried first, and a stray letter leaves every second line on trial, not every 4,096th."""
+    forced.setattr("pipelines.conform.scan._LARGE", 0)
+    forced.setattr("pipelines.conform.usual.STRIDE", 2)
+    forced.setattr("pipelines.conform.sniff.STRIDE", 2)
 
 
 @pytest.mark.faults
