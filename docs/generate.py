@@ -17,7 +17,7 @@ from pipelines.contracts import Contract, Table, contract_names, load_contract
 from pipelines.settings import Settings, data_folder
 
 if TYPE_CHECKING:
-    from pipelines.contracts.model import Label
+    from pipelines.contracts.fields import Label
 
 REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- made by docs/generate.py: change the code instead -->\n"

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from pipelines.lazy import lazily
 
 if TYPE_CHECKING:
+    from pipelines.contracts.fields import Field
     from pipelines.contracts.layouts import Layout
     from pipelines.contracts.load import contract_names, find_table, load_contract
-    from pipelines.contracts.model import Contract, Field, Table
+    from pipelines.contracts.model import Contract, Table
 
 __getattr__ = lazily(
     __name__,
     {
         "Contract": "model",
-        "Field": "model",
+        "Field": "fields",
         "Layout": "layouts",
         "Table": "model",
         "contract_names": "load",

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from pipelines.contracts.patterns import common_regex
 
 if TYPE_CHECKING:
-    from pipelines.contracts.model import Contract, Field, Table
+    from pipelines.contracts.fields import Field
+    from pipelines.contracts.model import Contract, Table
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.conform import Conformed
     from pipelines.conform.match import Match
     from pipelines.contracts import Contract, Field
-    from pipelines.contracts.model import Label
+    from pipelines.contracts.fields import Label
     from pipelines.mend.edits import ContractText
     from pipelines.mend.trial import Trial
 

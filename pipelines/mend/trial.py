@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.conform import Conformed, conform
 from pipelines.conform.sniff import sniff
 from pipelines.contracts import Layout
-from pipelines.contracts.model import Constraints
+from pipelines.contracts.fields import Constraints
 from pipelines.errors import ConformError
 from pipelines.progress import Silent
 

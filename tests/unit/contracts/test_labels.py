@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.contracts import contract_names, load_contract
-from pipelines.contracts.model import Label
+from pipelines.contracts.fields import Label
 
 LISTS = [(name, codes) for name in contract_names() for codes in load_contract(name).code_lists]
 #: Words that both languages share. A label that is one of them, or has no letter but a sign (X, T, Y), may be alike in both.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.contracts.model import Field
+from pipelines.contracts.fields import Field
 from pipelines.errors import CatalogError
 from pipelines.propose.judge import Judgement
 from pipelines.propose.table_schema import read_table_schema
