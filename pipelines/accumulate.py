@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.contracts.model import OURS, SEEN
 from pipelines.disk import settle
-from pipelines.lake.duck import one_row
+from pipelines.lake.duck import literal, one_row, text_list
 from pipelines.lake.snapshot import DataFile
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _meet(con: duckdb.DuckDBPyConnection, held: Sequence[DataFile], staged: Path
     paths = [file.path for file in held]
     con.execute("DROP TABLE IF EXISTS met")
     con.execute("DROP TYPE IF EXISTS held_file")
-    con.execute(f"CREATE TEMP TYPE held_file AS ENUM ({_listed(paths)})")
+    con.execute(f"CREATE TEMP TYPE held_file AS ENUM ({text_list(paths)})")
     con.execute(
         "CREATE TEMP TABLE met(_file held_file, _row BIGINT, _new BIGINT, _first_seen TIMESTAMPTZ, "
         "_fate ENUM('older', 'same', 'changed'))"
@@ -174,10 +174,9 @@ def _write(
 ) -> DataFile:
     """``parts`` as one file; it is gone again where they have no row."""
     target = new_file(partition)
-    path = str(target).replace("'", "''")
     rows = _count(
         con,
-        f"COPY ({' UNION ALL BY NAME '.join(parts)}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
+        f"COPY ({' UNION ALL BY NAME '.join(parts)}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)",
     )
     if not rows:
         target.unlink()
@@ -192,11 +191,9 @@ def _equal(columns: Iterable[str], left: str, right: str) -> str:
 
 def _parquet(paths: Sequence[str], *, filename: str | None = None) -> str:
     named = f", filename='{filename}'" if filename else ""
-    return f"read_parquet([{_listed(paths)}], union_by_name=true, hive_partitioning=false, file_row_number=true{named})"
-
-
-def _listed(paths: Sequence[str]) -> str:
-    return ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return (
+        f"read_parquet([{text_list(paths)}], union_by_name=true, hive_partitioning=false, file_row_number=true{named})"
+    )
 
 
 def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:

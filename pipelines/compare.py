@@ -16,7 +16,7 @@ from pipelines.contracts import find_table
 from pipelines.contracts.model import OURS
 from pipelines.errors import LakeError, SettingsError
 from pipelines.lake import Lake, connect
-from pipelines.lake.duck import one_row
+from pipelines.lake.duck import literal, one_row
 from pipelines.lake.versions import version_named
 
 if TYPE_CHECKING:
@@ -188,10 +188,9 @@ def write_differing_rows(con: duckdb.DuckDBPyConnection, both: Pair, target: Pat
     """The rows that differ as the Parquet file ``target``, in no order: there may be millions; gives how many lines it has."""
     con.execute("SET preserve_insertion_order = false")
     draft = target.with_name(f".{target.name}.draft")
-    path = str(draft).replace("'", "''")
     query = differing_rows_sql(both, column)
     try:
-        (lines,) = one_row(con, f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+        (lines,) = one_row(con, f"COPY ({query}) TO {literal(draft)} (FORMAT parquet, COMPRESSION zstd)")
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
@@ -234,9 +233,8 @@ _CELL = "STRUCT(change VARCHAR, column_name VARCHAR, old VARCHAR, new VARCHAR)"
 
 
 def _cell(column: str) -> str:
-    name = column.replace("'", "''")
     return (
-        f"""{{'change': if(a."{column}" IS DISTINCT FROM b."{column}", 'changed', NULL), 'column_name': '{name}', """
+        f"""{{'change': if(a."{column}" IS DISTINCT FROM b."{column}", 'changed', NULL), 'column_name': {literal(column)}, """
         f"""'old': a."{column}"::VARCHAR, 'new': b."{column}"::VARCHAR}}"""
     )
 

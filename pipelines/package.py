@@ -17,7 +17,7 @@ from pipelines.errors import LakeError, SettingsError
 from pipelines.fetch.checks import digests
 from pipelines.lake import Lake, connect
 from pipelines.lake.brought import brought
-from pipelines.lake.duck import one_row
+from pipelines.lake.duck import literal, one_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +144,7 @@ def _resource(
     snapshot = held[table.name]
     file = folder / f"{table.name}.{data_format}"
     draft = file.with_name(f".{file.name}.draft")
-    path = str(draft).replace("'", "''")
-    (rows,) = one_row(con, f"COPY (FROM {snapshot.relation_sql()}) TO '{path}' ({_COPY[data_format]})")
+    (rows,) = one_row(con, f"COPY (FROM {snapshot.relation_sql()}) TO {literal(draft)} ({_COPY[data_format]})")
     settle(draft, file)
     return {
         "name": table.name,

@@ -21,6 +21,7 @@ from pipelines.errors import ConformError, LakeError, RocadeError
 from pipelines.fetch import Snapshot, remember
 from pipelines.lake import Lake, Provenance, connect, uncommitted
 from pipelines.lake.brought import INGEST, last_brought
+from pipelines.lake.duck import literal
 from pipelines.lake.quarantine import forget_older_rejects, keep_rejects
 from pipelines.quality.docs import write_page
 from pipelines.quality.gate import judge
@@ -242,7 +243,7 @@ def _restated(desk: Desk, result: Conformed, snapshot: Snapshot, held: Held | No
     lake, name, resource = Lake(desk.settings.lake), table.qualified_name, snapshot.resource
     columns = tuple(each for each in table.column_names if each not in {*OURS, *table.primary_key})
     old = lake.relation_sql(name, partitions={"source_resource": [resource]})
-    new = f"read_parquet('{str(result.file).replace(chr(39), chr(39) * 2)}')"
+    new = f"read_parquet({literal(result.file)})"
     with connect(desk.settings, share=MEMORY) as con:
         found = compare(con, Pair(name, 0, 1, old, new, table.primary_key, columns))
     same = result.clean - found.added - found.changed

@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.conform.query import Scan, cell_name, checks_of, parts_sql, text_list, trimmed, value_name, value_sql
+from pipelines.conform.query import Scan, cell_name, checks_of, parts_sql, trimmed, value_name, value_sql
 from pipelines.conform.usual import Usual, lookup, value_and_empty
 from pipelines.contracts.shortcuts import CLOSED, code_spellings
+from pipelines.lake.duck import text_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.lake.duck import literal
+
 if TYPE_CHECKING:
     from pipelines.conform.sniff import Sniffed
 
@@ -31,9 +33,9 @@ def read_csv_sql(sniffed: Sniffed, address: str | None = None, *, header: bool =
         header: whether the header is in that part.
     """
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
-    file = (address or str(sniffed.path)).replace("'", "''")
     return (
-        f"read_csv('{file}', delim='{sniffed.separator}', header={str(header).lower()}, auto_detect=false, all_varchar=true, "
+        f"read_csv({literal(address or sniffed.path)}, "
+        f"delim='{sniffed.separator}', header={str(header).lower()}, auto_detect=false, all_varchar=true, "
         f"quote='\"', escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={_LONGEST}, "
         f"buffer_size={_BUFFER})"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.lake.duck import column_list, one_row
+from pipelines.lake.duck import column_list, literal, one_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def any_doubled(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) 
     Two keys of one number come about by chance once in a hundred thousand files of ten million rows, and cost a second look.
     To see first whether keys ascend, as they do in most files, costs more than it spares: decoding takes the time, not sorting.
     """
-    rows = f"read_parquet('{str(file).replace(chr(39), chr(39) * 2)}')"
+    rows = f"read_parquet({literal(file)})"
     (count,) = one_row(con, f"SELECT count(*) FROM {rows}")
     numbers = np.empty(count, np.uint64)
     filled = 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipelines.conform.survey import DAMAGE
 from pipelines.contracts.layouts import RECORD, VINTAGE
 from pipelines.contracts.rules import AtLeast, AtMost, OneOf, Pattern, Required, rules_of_field, rules_of_vintage
+from pipelines.lake.duck import literal, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,16 +157,6 @@ def cell_name(source: str) -> str:
 def value_name(field: Field) -> str:
     """The column that holds the value of ``field``."""
     return f'"value {field.name}"'
-
-
-def text_list(texts: Iterable[str]) -> str:
-    """Literals with commas between."""
-    return ", ".join(map(literal, texts))
-
-
-def literal(text: str) -> str:
-    """``text`` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def trimmed(column: str, null_tokens: tuple[str, ...]) -> str:

@@ -19,13 +19,13 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from pipelines.conform.clean import ASIDE, Statement
 from pipelines.conform.csv_sql import read_csv_sql
 from pipelines.conform.keys import any_doubled
-from pipelines.conform.query import explain_sql, literal
+from pipelines.conform.query import explain_sql
 from pipelines.conform.reader import lines_of_records, refused_records
 from pipelines.conform.segments import Ranges, Segment, address, segments_of
 from pipelines.conform.usual import Usual
-from pipelines.conform.written import FOUND, SUPERSEDED, rewrite, take_doubles
+from pipelines.conform.written import FOUND, rewrite, take_doubles
 from pipelines.errors import ConformError
-from pipelines.lake.duck import connect, one_row
+from pipelines.lake.duck import connect, literal, one_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from pipelines.contracts import Contract
     from pipelines.progress import Step
     from pipelines.settings import Settings
-
-__all__ = ["FOUND", "SUPERSEDED", "Job", "scan"]
 
 _ASIDE = pa.schema([pa.field("record", pa.int64()), pa.field("cells", pa.list_(pa.string()))])
 #: Measured on 1 GB: level 1 is as small as level 3 and 5 % faster, and columns of many values are not tried as dictionaries
@@ -85,26 +83,31 @@ def scan(job: Job) -> Found:
     """
     threads = job.settings.duckdb_threads or os.cpu_count() or 1
     segments = segments_of(job.sniffed.path, 1 if job.match.unpivoted else threads, job.sniffed.marks)
+    in_order = len(segments) == 1 and not job.sniffed.stray
     with _connected(job.settings) as con:
-        read, faulty = _scan(con, job, segments, by_line=True)
-        refused = refused_records(con, job.sniffed, job.name)
-        records = _records(con, job.sniffed) if job.match.unpivoted else read
-        if not refused.num_rows and job.sniffed.lines == 1 + records:
-            return _without_doubles(con, job, read, [faulty])
-        if len(segments) == 1 and not job.sniffed.stray:
-            good, bad = lines_of_records(job.sniffed, records, refused, job.name)
-            faulty = _renumbered(job, faulty, good)
-            return _without_doubles(con, job, read, [faulty, _at_lines(refused, bad)])
+        found = _scan(con, job, segments, by_line=True)
+        if in_order or (not found.refused.num_rows and job.sniffed.lines == 1 + found.records):
+            return _without_doubles(con, job, found)
     with _connected(job.settings) as con:
-        read, faulty = _scan(con, job, segments_of(job.sniffed.path, 1), by_line=False)
-        refused = refused_records(con, job.sniffed, job.name)
-        records = _records(con, job.sniffed) if job.match.unpivoted else read
-        good, bad = lines_of_records(job.sniffed, records, refused, job.name)
-        return _without_doubles(con, job, read, [_renumbered(job, faulty, good), _at_lines(refused, bad)])
+        return _without_doubles(con, job, _scan(con, job, segments_of(job.sniffed.path, 1), by_line=False))
 
 
-def _without_doubles(con: duckdb.DuckDBPyConnection, job: Job, read: int, rejected: list[pa.Table]) -> Found:
-    clean = read - rejected[0].num_rows
+@dataclass(frozen=True)
+class _Scanned:
+    """Rows and records by number, rows with a fault (numbered as if each record took one line), and records not read."""
+
+    rows: int
+    records: int
+    faulty: pa.Table
+    refused: pa.Table
+
+
+def _without_doubles(con: duckdb.DuckDBPyConnection, job: Job, found: _Scanned) -> Found:
+    clean = found.rows - found.faulty.num_rows
+    rejected = [found.faulty]
+    if found.refused.num_rows or job.sniffed.lines != 1 + found.records:
+        good, bad = lines_of_records(job.sniffed, found.records, found.refused, job.name)
+        rejected = [_renumbered(job, found.faulty, good), _at_lines(found.refused, bad)]
     key = job.match.table.primary_key
     if key and clean and any_doubled(con, job.target, key):
         rejected.append(take_doubles(con, job.target, job.match.table))
@@ -115,9 +118,7 @@ def _without_doubles(con: duckdb.DuckDBPyConnection, job: Job, read: int, reject
 @contextmanager
 def _connected(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that leaves room for what is not DuckDB's: conform stays under 1 GB whatever the file's size."""
-    with connect(settings) as con:
-        (limit,) = one_row(con, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")
-        con.execute(f"SET memory_limit = '{min(int(limit), _MEMORY)}B'")
+    with connect(settings, at_most=_MEMORY) as con:
         # It would make joins of IN lists, which are then computed for every row, needed or not.
         con.execute("SET disabled_optimizers = 'in_clause'")
         yield con
@@ -129,10 +130,8 @@ def _records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed) -> int:
     return int(count)
 
 
-def _scan(
-    con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment], *, by_line: bool
-) -> tuple[int, pa.Table]:
-    """Write the clean rows of ``segments``; gives how many rows there were, and those with a fault.
+def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment], *, by_line: bool) -> _Scanned:
+    """Write the clean rows of ``segments``, and find the others.
 
     ``by_line`` trusts that each record is one line; where it proves untrue, the caller throws the result away.
     """
@@ -191,9 +190,10 @@ def _scan(
         raise ConformError(
             f"the reader gave up: {str(error).splitlines()[0]}", where=job.name, fix="tell the publisher"
         ) from error
-    read = int(written) + faulty.num_rows
-    job.step.advance(read - told)
-    return read, faulty
+    rows = int(written) + faulty.num_rows
+    job.step.advance(rows - told)
+    refused = refused_records(con, job.sniffed, job.name)
+    return _Scanned(rows, _records(con, job.sniffed) if job.match.unpivoted else rows, faulty, refused)
 
 
 def _explained(con: duckdb.DuckDBPyConnection, job: Job, aside: pa.Table) -> pa.Table:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pipelines.progress import Progress
     from pipelines.settings import Settings
 
-__all__ = ["QUARANTINE", "SUPERSEDED", "Conformed", "conform"]
-
 #: One rejected row; `quarantine.rows` in the lake, partitioned by resource.
 QUARANTINE = pa.schema(
     [
@@ -35,12 +33,7 @@ QUARANTINE = pa.schema(
         pa.field("table_name", pa.string()),
         pa.field("source_name", pa.string()),
         pa.field("source_sha256", pa.string()),
-        pa.field("source_line", pa.int64()),
-        pa.field("column_name", pa.string()),
-        pa.field("value", pa.string()),
-        pa.field("reason", pa.string()),
-        pa.field("detail", pa.string()),
-        pa.field("row", pa.string()),
+        *FOUND,
         pa.field("rejected_at", pa.timestamp("us", "UTC")),
         pa.field("source_resource", pa.string()),
     ]

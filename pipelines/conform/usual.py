@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.conform.query import literal, text_list, value_name
+from pipelines.conform.query import value_name
 from pipelines.conform.survey import STRIDE
 from pipelines.contracts.shortcuts import (
     CLOSED,
@@ -22,6 +22,7 @@ from pipelines.contracts.shortcuts import (
     digits_of,
     matches_zero_only,
 )
+from pipelines.lake.duck import literal, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.lake.duck import column_list
+from pipelines.lake.duck import column_list, literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def take_doubles(con: duckdb.DuckDBPyConnection, file: Path, table: Table) -> pa
     The one that stays is what the table prefers, the earliest line among equals.
     """
     columns = column_list(table.primary_key)
-    rows = f"read_parquet('{str(file).replace(chr(39), chr(39) * 2)}', file_row_number=true)"
+    rows = f"read_parquet({literal(file)}, file_row_number=true)"
     value = f"concat_ws(' / ', {columns})"
     best = ", ".join([*(f'"{column}" DESC NULLS LAST' for column in table.prefer), "source_line"])
     preferred = " AND ".join(f'r."{column}" IS NOT DISTINCT FROM first."{column}"' for column in table.prefer) or "true"

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from pipelines.lake.duck import text_list
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -103,12 +105,11 @@ def relation_sql(schema: pa.Schema, partition_columns: Iterable[str], paths: lis
         return f"({_empty(schema)})"
     hive = ", ".join(f"'{key}': {_duck_type(schema.field(key).type)}" for key in keys)
     options = f", hive_partitioning=true, hive_types={{{hive}}}" if keys else ", hive_partitioning=false"
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     columns = ", ".join(f'"{f.name}"' for f in schema)
     # The empty side gives a column that the table got after these files were written.
     return (
         f"(SELECT {columns} FROM ({_empty(schema)} UNION ALL BY NAME "
-        f"SELECT * FROM read_parquet([{listed}], union_by_name=true{options})))"
+        f"SELECT * FROM read_parquet([{text_list(paths)}], union_by_name=true{options})))"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipelines.conform.scan import SUPERSEDED
+from pipelines.conform.written import SUPERSEDED
 from pipelines.lake import Lake, connect
 from pipelines.lake.quarantine import FILES
 from pipelines.mend.proposal import propose_change

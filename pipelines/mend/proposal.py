@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.conform.match import match_layout, nearest_layout, stated_year
-from pipelines.conform.scan import SUPERSEDED
+from pipelines.conform.written import SUPERSEDED
 from pipelines.contracts.files import contract_files
 from pipelines.errors import ConformError
 from pipelines.mend.cells import main_fault, mend_cells

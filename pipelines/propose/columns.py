@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.contracts.casts import CASTS
+from pipelines.lake.duck import text_list
 from pipelines.propose.judge import MOSTLY, Judgement, judge
 from pipelines.propose.shapes import NULL_TOKENS, is_number, is_too_long
 
@@ -92,8 +93,7 @@ def _text(index: int, judgement: Judgement) -> str:
     """The cell, NULL where it is a null token."""
     if not judgement.null_tokens:
         return f"c{index}"
-    tokens = ", ".join("'" + token.replace("'", "''") + "'" for token in judgement.null_tokens)
-    return f"CASE WHEN c{index} NOT IN ({tokens}) THEN c{index} END"
+    return f"CASE WHEN c{index} NOT IN ({text_list(judgement.null_tokens)}) THEN c{index} END"
 
 
 def _value(index: int, judgement: Judgement) -> str:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from pipelines.conform.keys import any_doubled
-from pipelines.conform.scan import SUPERSEDED
+from pipelines.conform.written import SUPERSEDED
 from pipelines.lake import Lake, connect
 from pipelines.lake.brought import last_brought
-from pipelines.lake.duck import column_list, one_row
+from pipelines.lake.duck import column_list, literal, one_row
 from pipelines.quality.completeness import columns_have_their_types, columns_stay_filled
 from pipelines.quality.freshness import freshness
 from pipelines.quality.verdict import Finding, Outcome, Verdict
@@ -71,7 +71,7 @@ def judge(
     if conformed.clean:
         findings.append(columns_have_their_types(conformed.file, table.arrow_schema()))
         findings += validate(conformed.file, expectations_of(contract, table), table.name)
-        staged = f"read_parquet('{str(conformed.file).replace(chr(39), chr(39) * 2)}')"
+        staged = f"read_parquet({literal(conformed.file)})"
         with connect(settings) as con:
             desk = _Desk(con, contract, table, conformed.file, staged, resource, Lake(settings.lake))
             findings += _keys(desk)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.conform.written import WITHOUT_POSITION
 from pipelines.lake import Lake, connect
-from pipelines.lake.duck import column_list
+from pipelines.lake.duck import column_list, literal
 
 if TYPE_CHECKING:
     from pipelines.conform import Conformed
@@ -25,14 +25,13 @@ def without_published(conformed: Conformed, settings: Settings, resource: str) -
         return conformed  # a changed contract has another key: what is there cannot be told by it
     columns = column_list(table.owner)
     value = f"concat_ws(' / ', {columns})"
-    file = str(conformed.file).replace("'", "''")
     with connect(settings) as con:
         found = con.sql(
             f"""
             SELECT source_line, '{", ".join(table.owner)}' AS column_name, {value} AS value, 'already_published' AS reason,
                 'the same is published from resource ' || _other AS detail, {WITHOUT_POSITION} AS row,
                 r.file_row_number AS position
-            FROM read_parquet('{file}', file_row_number=true) r JOIN (
+            FROM read_parquet({literal(conformed.file)}, file_row_number=true) r JOIN (
                 SELECT {columns}, any_value(source_resource) AS _other
                 FROM {lake.relation_sql(table.qualified_name)} WHERE source_resource <> '{resource}' GROUP BY {columns}
             ) USING ({columns}) ORDER BY source_line"""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import TablesError
+from pipelines.lake.duck import literal
 from pipelines.privacy import guard
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ class Computation:
         if self.statement.privacy == "aggregate":
             written = self._write_guarded(f"SELECT * {ordered}", period, file)
         else:
-            path = str(file).replace("'", "''")
-            copied = self._ask(f"COPY (SELECT {columns} {ordered}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+            copied = self._ask(
+                f"COPY (SELECT {columns} {ordered}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"
+            )
             written = Written(copied[0])
-            self._check_keys(f"read_parquet('{path}', hive_partitioning=false)", period)
+            self._check_keys(f"read_parquet({literal(file)}, hive_partitioning=false)", period)
         if not written.rows:
             file.unlink(missing_ok=True)
         return written

@@ -18,6 +18,7 @@ import duckdb
 from pipelines.contracts import contract_names, load_contract
 from pipelines.disk import settle
 from pipelines.lake import Lake, connect
+from pipelines.lake.duck import literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,9 +121,9 @@ def _holds(path: Path, entries: Sequence[_Entry]) -> bool:
 def _copy(con: duckdb.DuckDBPyConnection, lake: Lake, entry: _Entry) -> None:
     con.execute(f"CREATE SCHEMA IF NOT EXISTS {entry.name.partition('.')[0]}")
     con.execute(f"CREATE TABLE {entry.name} AS SELECT * FROM {lake.relation_sql(entry.name, version=entry.version)}")
-    con.execute(f"COMMENT ON TABLE {entry.name} IS {_literal(entry.description)}")
+    con.execute(f"COMMENT ON TABLE {entry.name} IS {literal(entry.description)}")
     for column, text in entry.columns.items():
-        con.execute(f'COMMENT ON COLUMN {entry.name}."{column}" IS {_literal(text)}')
+        con.execute(f'COMMENT ON COLUMN {entry.name}."{column}" IS {literal(text)}')
     con.execute(
         f"INSERT INTO meta.tables SELECT ?, count(*), ?, ?, ?, ? FROM {entry.name}",
         [entry.name, entry.version, datetime.now(UTC), entry.privacy, entry.description],
@@ -168,7 +169,3 @@ _CLASSES = {
     "aggregate": "Anonymised: cells of few cars, or of one car above all, are left out.",
     "personal": "Personal data: one driver, one car. Not to be given away.",
 }
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

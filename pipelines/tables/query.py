@@ -13,6 +13,7 @@ import duckdb
 
 from pipelines.errors import TablesError
 from pipelines.lake import Lake, connect
+from pipelines.lake.duck import literal, text_list
 from pipelines.settings import data_folder
 from pipelines.tables import functions
 from pipelines.tables.databases import table_versions
@@ -131,7 +132,7 @@ def run_query(
 def _show_database(con: duckdb.DuckDBPyConnection, alias: str, path: Path, names: set[str]) -> None:
     """Attach a database file and show those of its tables."""
     if names:
-        con.execute(f"ATTACH '{_quoted(str(path))}' AS {alias} (READ_ONLY)")
+        con.execute(f"ATTACH {literal(path)} AS {alias} (READ_ONLY)")
     for name in sorted(names):
         _show(con, name, f"{alias}.{name}")
 
@@ -142,7 +143,7 @@ def _show(con: duckdb.DuckDBPyConnection, name: str, relation: str) -> None:
 
 
 def _lock(con: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> None:
-    allowed = ", ".join(f"'{_quoted(path)}'" for path in paths)
+    allowed = text_list(paths)
     con.execute(f"SET allowed_paths = [{allowed}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
@@ -164,7 +165,3 @@ def _info(lake: Lake, name: str, privacy: str) -> TableInfo:
         files=len(snapshot.files),
         bytes=sum(file.size for file in snapshot.files),
     )
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
