@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.catalog import Catalog, Dataset, Resource, place_of
+from pipelines.catalog import Dataset, Resource, open_catalog, place_of
 from pipelines.contracts.files import contract_files, plain_contract
 from pipelines.contracts.load import read_contract
 from pipelines.disk import write_whole
@@ -71,11 +71,6 @@ class _Source:
     given: Resource | str
     origin: Origin
     notes: tuple[str, ...] = ()
-
-
-def open_catalog(settings: Settings) -> Catalog:
-    """The catalogue under the settings' address and patience."""
-    return Catalog(settings.datagouv_url, settings.http_timeout_s, settings.http_retries, settings.http_backoff_s)
 
 
 def describe(given: str, settings: Settings) -> Description:

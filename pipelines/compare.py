@@ -94,8 +94,9 @@ def last_change(lake: Lake, name: str, until: int | None = None) -> tuple[int, i
     raise LakeError(f"{name} has not changed yet", fix=f"`rocade history {name}` lists its versions")
 
 
-def pair(con: duckdb.DuckDBPyConnection, lake: Lake, name: str, since: int, until: int) -> Pair:
+def pair(con: duckdb.DuckDBPyConnection, settings: Settings, name: str, since: int, until: int) -> Pair:
     """Versions ``since`` and ``until`` of ``name``, ready to be compared by the key of its contract."""
+    lake = Lake(settings.lake)
     old, new = lake.snapshot(name, since), lake.snapshot(name, until)
     shared = {file.path for file in old.files} & {file.path for file in new.files}
     sides = [each.relation_sql([file for file in each.files if file.path not in shared]) for each in (old, new)]
@@ -105,7 +106,7 @@ def pair(con: duckdb.DuckDBPyConnection, lake: Lake, name: str, since: int, unti
     if as_text:
         replaced = ", ".join(f'"{column}"::VARCHAR AS "{column}"' for column in as_text)
         sides = [f"(SELECT * REPLACE ({replaced}) FROM {side})" for side in sides]
-    key = tuple(key_of(name))
+    key = tuple(key_of(name, settings))
     if not key or not set(key) <= set(columns) or not all(_is_unique(con, side, key) for side in sides):
         key = ()
     return Pair(
@@ -220,12 +221,12 @@ def versions(
         before = version_named(lake, name, since)
         after = lake.open(name).version() if until is None else version_named(lake, name, until)
     with connect(settings, share=MEMORY) as con:
-        yield con, pair(con, lake, name, before, after)
+        yield con, pair(con, settings, name, before, after)
 
 
-def key_of(name: str) -> tuple[str, ...]:
+def key_of(name: str, settings: Settings) -> tuple[str, ...]:
     """The primary key that a contract gives table ``name``; empty where it gives none."""
-    known = find_table(name)
+    known = find_table(name, settings.own_schemas)
     return known[1].primary_key if known else ()
 
 

@@ -99,9 +99,9 @@ def _broker(settings: Settings) -> Check:
 
 
 def _catalogue(settings: Settings) -> Check:
-    from pipelines.catalog import Catalog
+    from pipelines.catalog import open_catalog
 
-    with Catalog(settings.datagouv_url, settings.http_timeout_s, 0, 0) as catalog:
+    with open_catalog(settings) as catalog:
         answers = catalog.reachable()
     found = f"{settings.datagouv_url} {'answers' if answers else 'does not answer; `rocade mirror` serves a folder instead'}"
     return Check("data.gouv.fr", "ok" if answers else "absent", found)

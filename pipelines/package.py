@@ -75,7 +75,7 @@ def export(settings: Settings, name: str, folder: Path, data_format: DataFormat)
         LakeError: nothing of it has been ingested.
     """
     lake = Lake(settings.lake)
-    contract, tables = _chosen(name)
+    contract, tables = _chosen(name, settings.own_schemas)
     held = {table.name: lake.snapshot(table.qualified_name) for table in tables if lake.exists(table.qualified_name)}
     if not held:
         raise LakeError(f"nothing of {name} is in the lake", fix=f"`rocade ingest {contract.name}` brings it")
@@ -90,15 +90,15 @@ def export(settings: Settings, name: str, folder: Path, data_format: DataFormat)
     return description
 
 
-def _chosen(name: str) -> tuple[Contract, Sequence[Table]]:
-    if name in contract_names():
-        contract = load_contract(name)
+def _chosen(name: str, own: Path) -> tuple[Contract, Sequence[Table]]:
+    if name in contract_names(own):
+        contract = load_contract(name, own)
         return contract, contract.tables
-    known = find_table(name)
+    known = find_table(name, own)
     if known is None:
         raise SettingsError(
             f"{name} is neither a dataset nor a table of open data",
-            fix=f"datasets: {', '.join(contract_names())}; `rocade tables` lists the tables",
+            fix=f"datasets: {', '.join(contract_names(own))}; `rocade tables` lists the tables",
         )
     return known[0], [known[1]]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from pipelines.catalog import Catalog, Resource
+from pipelines.catalog import Resource, open_catalog
 from pipelines.errors import CatalogError, SettingsError
 from pipelines.fetch import address_key, resource_key
 
@@ -43,9 +43,7 @@ def plan(contract: Contract, settings: Settings, vintages: Collection[int] | Non
     Raises:
         CatalogError: data.gouv.fr did not answer as promised, or lists nothing that the contract knows.
     """
-    with Catalog(
-        settings.datagouv_url, settings.http_timeout_s, settings.http_retries, settings.http_backoff_s
-    ) as catalog:
+    with open_catalog(settings) as catalog:
         datasets = [each for each in (contract.datagouv, *contract.datagouv_also) if each]
         resources = [resource for dataset in datasets for resource in catalog.resources(dataset)]
     found = [

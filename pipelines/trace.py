@@ -91,7 +91,7 @@ def trace(settings: Settings, name: str, terms: Sequence[str]) -> list[Trace]:
         SettingsError: there is no such table or column.
         LakeError: there is no such row.
     """
-    known = find_table(name)
+    known = find_table(name, settings.own_schemas)
     lake = Lake(settings.lake)
     if known is None or not lake.exists(name):
         raise SettingsError(f"{name} is no open-data table of this lake", fix="`rocade tables` lists what is there")

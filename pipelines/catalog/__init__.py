@@ -14,8 +14,8 @@ What to believe of a resource:
 """
 
 from pipelines.catalog.addresses import Place, place_of
-from pipelines.catalog.client import Catalog
+from pipelines.catalog.client import Catalog, open_catalog
 from pipelines.catalog.search import Facet, Found, Query
 from pipelines.catalog.values import Checksum, Dataset, Resource
 
-__all__ = ["Catalog", "Checksum", "Dataset", "Facet", "Found", "Place", "Query", "Resource", "place_of"]
+__all__ = ["Catalog", "Checksum", "Dataset", "Facet", "Found", "Place", "Query", "Resource", "open_catalog", "place_of"]

@@ -19,6 +19,8 @@ from pipelines.errors import CatalogError, ResourceGone
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from pipelines.settings import Settings
+
 PAGE_SIZE = 50
 PROBE_S = 3.0
 
@@ -27,6 +29,11 @@ _GONE = frozenset({404, 410})
 
 class NotOffered(CatalogError):  # noqa: N818 - what the server says is its name
     """The server says 501: it does not have this."""
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The catalogue under the settings' address and patience."""
+    return Catalog(settings.datagouv_url, settings.http_timeout_s, settings.http_retries, settings.http_backoff_s)
 
 
 class Catalog:

@@ -29,8 +29,7 @@ def search(
 
     Example: `rocade search bornes de recharge --format csv`
     """
-    from pipelines.add import open_catalog
-    from pipelines.catalog import Query
+    from pipelines.catalog import Query, open_catalog
     from pipelines.settings import load_settings
     from pipelines.show.datasets import search as show_search
 

@@ -44,9 +44,14 @@ def load_contract(name: str, own: Path | None = None) -> Contract:
     return _read(files[name], files[name].stat().st_mtime_ns)
 
 
-def find_table(name: str) -> tuple[Contract, Table] | None:
-    """The contract that makes the lake's table ``name`` (such as ``core.accidents``), and the table in it; None if none does."""
-    for contract in map(load_contract, contract_names()):
+def find_table(name: str, own: Path | None = None) -> tuple[Contract, Table] | None:
+    """The contract that makes the lake's table ``name`` (such as ``core.accidents``), and the table in it; None if none does.
+
+    Args:
+        name: of the table.
+        own: the user's folder of contracts; the one of the settings in force when absent.
+    """
+    for contract in (load_contract(each, own) for each in contract_names(own)):
         for table in contract.tables:
             if table.qualified_name == name:
                 return contract, table

@@ -82,9 +82,9 @@ def _source(
     settings: Settings, progress: Progress, report: DemoReport, stack: ExitStack
 ) -> tuple[Settings, int | None]:
     """Settings that point at the catalogue in use, and the first vintage to bring from it."""
-    from pipelines.catalog import Catalog
+    from pipelines.catalog import open_catalog
 
-    with Catalog(settings.datagouv_url, settings.http_timeout_s, 0, 0) as catalog:
+    with open_catalog(settings) as catalog:
         if catalog.reachable():
             report.source = (
                 f"{settings.datagouv_url}, vintages from {_LIVE_SINCE} (`rocade ingest accidents` brings all)"

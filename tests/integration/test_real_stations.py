@@ -142,7 +142,7 @@ def test_the_diff_finds_the_334_stations_whose_2018_was_restated(tmp_path: Path)
     assert (len(both), len(restated)) == (2967, 334)
     lake = Lake(settings.lake)
     with connect(settings) as con:
-        versions = pair(con, lake, TRAFFIC, 1, lake.snapshot(TRAFFIC).version)
+        versions = pair(con, settings, TRAFFIC, 1, lake.snapshot(TRAFFIC).version)
         found = compare(con, versions)
         rows = con.sql(differing_rows_sql(versions, "travellers")).df()
     every = _raw("2020-07").merge(_raw("2026-04"), on=["uic_code", "year"], suffixes=("", "_new"))

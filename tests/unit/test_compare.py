@@ -51,7 +51,7 @@ def row(key: str, **values: Any) -> dict[str, Any]:
 
 
 def keyed(monkeypatch: pytest.MonkeyPatch, *key: str) -> None:
-    monkeypatch.setattr(module, "key_of", lambda _: key)
+    monkeypatch.setattr(module, "key_of", lambda *_: key)
 
 
 def found(settings: Settings, column: str | None = None) -> list[tuple[Any, ...]]:

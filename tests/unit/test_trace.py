@@ -12,9 +12,12 @@ from typing import Any
 import openpyxl
 import pytest
 
+from pipelines.add import add
+from pipelines.compare import compare, versions
 from pipelines.errors import LakeError, SettingsError
 from pipelines.ingest import ingest
 from pipelines.lake import Lake
+from pipelines.package import export
 from pipelines.progress import Silent
 from pipelines.settings import Settings
 from pipelines.trace import Trace, _Lines, trace
@@ -230,3 +233,20 @@ def test_the_command_prints_the_way_back(settings: Settings, bring: Callable[...
     assert "sha256" in shown
     (found,) = json.loads(CliRunner().invoke(cli.app, ["trace", "core.accidents", "201900000001", "--json"]).output)
     assert (found["line"], found["row"]["accident_id"]) == (line(1), "201900000001")
+
+
+def test_contracts_of_the_settings_given_count_and_not_those_in_force(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROCADE_HOME", str(tmp_path / "elsewhere"))
+    file = tmp_path / "things.csv"
+    file.write_text("code;name;worth\nA1;x;1\nB2;y;2\nC3;z;3\n", encoding="utf-8")
+    add(str(file), settings, Silent())
+    file.write_text("code;name;worth\nA1;x;1\nB2;y;5\nC3;z;3\n", encoding="utf-8")
+    (outcome,) = ingest("things", settings, Silent(), [str(file)])
+    assert outcome.changes == {"changed": 1, "same": 2}
+    (found,) = trace(settings, "core.things", ["B2"])
+    assert found.line == "B2;y;5"
+    with versions(settings, "core.things", None, None) as (con, both):
+        assert (both.key, compare(con, both).changed) == (("code",), 1)
+    assert export(settings, "core.things", tmp_path / "out", "parquet").is_file()
