@@ -79,11 +79,14 @@ class Statement:
         self._scan = Scan(match, sniffed)
         self._columns = {field.name: self._column(field) for field in match.table.fields}
 
-    def select(self, relation: str, first_record: int, sha256: str) -> str:
-        """The rows of ``relation`` (cells ``c0, c1, …``), whose first is record ``first_record`` of the file.
+    def select(self, relations: Mapping[int, str], sha256: str) -> str:
+        """The clean rows of the file, of which each of ``relations`` is a part: cells ``c0, c1, …``.
 
-        ``source_line`` is as if each record took one line.
+        They go by the number of their first record. ``source_line`` is as if each record took one line.
         """
+        parts = " UNION ALL ".join(
+            f"(SELECT row_number() OVER () + {first - 1} AS record, * FROM {part})" for first, part in relations.items()
+        )
         columns, scan = self._columns.values(), self._scan
         cells = "" if self._usual else "".join(f", {self._trimmed(name)} AS {cell_name(name)}" for name in scan.sources)
         hoisted = "".join(f",\n    {sql} AS {name}" for each in columns for name, sql in each.hoisted.items())
@@ -92,7 +95,7 @@ class Statement:
         )
         outputs = ",\n    ".join(output for each in columns for output in each.outputs)
         return f"""
-WITH lines AS (SELECT row_number() OVER () + {first_record - 1} AS record, * FROM {relation}){scan.long_sql},
+WITH lines AS ({parts}){scan.long_sql},
 first_layer AS (SELECT *{self._usual.first_layer() if self._usual else ""}
     FROM {scan.rows}{scan.blank_rows_out(self._trimmed)}),
 hoisted AS (SELECT *{cells}{hoisted}{self._usual.second_layer() if self._usual else ""}

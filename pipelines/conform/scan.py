@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 _ASIDE = pa.schema([pa.field("record", pa.int64()), pa.field("cells", pa.list_(pa.string()))])
 #: Measured on 1 GB: level 1 is as small as level 3 and 5 % faster, and columns of many values are not tried as dictionaries
 #: for long.
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4000, PARQUET_VERSION v2"
+_PARQUET = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4000, PARQUET_VERSION v2, "
+    "WRITE_BLOOM_FILTER false"
+)
 _MEMORY = 600_000_000
 #: Rows at fault are held in memory, and so many are no oversight.
 _MOST_FAULTY = 1_000_000
@@ -85,7 +88,7 @@ def scan(job: Job) -> Found:
     segments = segments_of(job.sniffed.path, 1 if job.match.unpivoted else threads, job.sniffed.marks)
     in_order = len(segments) == 1 and not job.sniffed.stray
     with _connected(job.settings) as con:
-        found = _scan(con, job, segments, by_line=True)
+        found = _scan(con, job, segments, by_line=not in_order)
         if in_order or (not found.refused.num_rows and job.sniffed.lines == 1 + found.records):
             return _without_doubles(con, job, found)
     with _connected(job.settings) as con:
@@ -168,19 +171,17 @@ def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment],
     usual = Usual(job.contract, job.match, job.sniffed, by_line=by_line) if size >= _LARGE else None
     statement = Statement(con, job.contract, job.match, job.sniffed, usual)
     if len(segments) == 1:
-        selects = [statement.select(read_csv_sql(job.sniffed), 1, job.sha256)]
+        parts = {1: read_csv_sql(job.sniffed)}
     else:
         con.register_filesystem(Ranges(segments, on_read))
         # Each range is in order, and so is each row group; which row group comes first does not matter.
         con.execute("SET preserve_insertion_order = false")
-        selects = [
-            statement.select(
-                read_csv_sql(job.sniffed, address(index), header=not index), max(1, segment.line - 1), job.sha256
-            )
+        parts = {
+            max(1, segment.line - 1): read_csv_sql(job.sniffed, address(index), header=not index)
             for index, segment in enumerate(segments)
-        ]
+        }
     kept = ", ".join(f"{key}: {literal(value)}" for key, value in job.metadata.items())
-    query = " UNION ALL ".join(f"({select})" for select in selects)
+    query = statement.select(parts, job.sha256)
     try:
         (written,) = one_row(con, f"COPY ({query}) TO {literal(str(job.target))} ({_PARQUET}, KV_METADATA {{{kept}}})")
         faulty = _explained(con, job, pa.concat_tables([_ASIDE.empty_table(), *aside]))

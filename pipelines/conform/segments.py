@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: A range is at least this long: below, one thread is through before a second has begun.
-SMALLEST = 24 << 20
+SMALLEST = 8 << 20
 _PIECE = 1 << 20
 _PROTOCOL = "range"
 

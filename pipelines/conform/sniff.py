@@ -49,8 +49,8 @@ class Sniffed:
             that stands a second time ends in ``__2``.
         lines: physical lines, header and blank ones included.
         damaged: whether ``survey.DAMAGE`` is somewhere in the text.
-        odd_blanks: whether a cell may begin or end with another blank than a space: a tab, a no-break space, or in quotes
-            a line end.
+        odd_blanks: whether a cell may begin or end with another blank than a space: a tab or a no-break space.
+        quoted: whether there is a double quote, within which a cell may also begin or end with a line end.
         doubled: names that stand more than once in the header.
         preamble: lines before the header in the original, which are not in ``path``.
         offset: what to add to a line of ``path`` to have the publisher's; the preamble, or -1 where the header is ours.
@@ -67,6 +67,7 @@ class Sniffed:
     lines: int
     damaged: bool
     odd_blanks: bool
+    quoted: bool
     doubled: frozenset[str] = frozenset()
     preamble: int = 0
     offset: int = 0
@@ -107,7 +108,8 @@ def sniff(path: Path, name: str, scratch: Path, *, separator: str | None = None,
         header.names,
         found.lines - header.preamble,
         bool(found.damaged),
-        bool(found.odd or found.quotes or (found.tabs and header.separator != "\t") or path != original),
+        bool(found.odd or (found.tabs and header.separator != "\t") or path != original),
+        bool(found.quotes),
         header.doubled,
         header.preamble,
         header.preamble + offset,

@@ -35,7 +35,7 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a b
 _ODD = re.compile("[\u00a0\u202f]")
 #: A letter (or underscore) within what DuckDB would take for a number: `2.02E+11`, `1_000`.
 STRAY = re.compile(rb"[0-9.,][eE_][0-9+-]")
-#: Stray letters are told by the line, in steps of so many lines, and only as long as they are few.
+#: Stray letters are told by the line, in steps of so many lines (a power of two), and only as long as they are few.
 STRIDE = 4096
 _MOST_STRAY = 20_000
 _MOST_TRIED = 1000  # in a piece
@@ -43,7 +43,11 @@ _PIECE = 1 << 20  # with what is computed from it, it just stays in a core's cac
 _WINDOW = 1 << 10
 _TAB, _LF, _CR, _BLANK, _DELETE, _ASCII = 9, 10, 13, 32, 127, 128
 _COMMA, _NINE = ord(","), ord("9")  # between them stand `-`, `.`, `/` and the digits
-_SMALL, _E, _UNDERSCORE = 32, ord("e"), ord("_") | 32
+#: `E`, `e` and `_` are alike in these bits, and a few others are.
+_ALIKE, _E = 0b11000101, 0b01000101
+_LETTERS = np.frombuffer(b"eE_", np.uint8)
+_WORD = 8
+_FIRST, _ACCENTED = 0xC0, 0xC3  # the first byte of a character, and that of U+00C0 to U+00FF
 _NO_CUT = np.array([chr(code) in "\n+-_eE0123456789" or code >= _ASCII for code in range(256)])
 
 
@@ -153,11 +157,13 @@ class _Desk:
     """Room for one piece after another and what is computed from it: fresh memory would cost as much as the arithmetic."""
 
     def __init__(self, size: int) -> None:
-        self._data = bytearray(size)
-        self._bytes, self._flags, self._others = (np.empty(size, kind) for kind in (np.uint8, np.bool_, np.bool_))
+        room = (size // _WORD + 3) * _WORD
+        self._data = bytearray(room)
+        self._flags, self._others = np.zeros(room, np.bool_), np.zeros(room, np.bool_)
 
     def look(self, file: int, start: int, end: int) -> Survey:
         size = os.preadv(file, [memoryview(self._data)[: end - start]], start)
+        self._data[size : size + 2 * _WORD] = bytes(2 * _WORD)  # what an earlier piece has left there
         piece = np.frombuffer(self._data, np.uint8, size)
         flags = self._flags[:size]
         low = int(np.count_nonzero(np.less(piece, _BLANK, out=flags)))
@@ -168,10 +174,11 @@ class _Desk:
             carriage = piece == _CR
             cr = int(np.count_nonzero(carriage))
             crlf = int(np.count_nonzero(carriage[:-1] & (piece[1:] == _LF))) if cr else 0
-        text = self._beyond_ascii(piece)
+        wide = None if self._has(b"\x7f", size) else self._accented(piece)
+        text = "" if wide is not None else self._beyond_ascii(piece)
         bad = len(_NOT_UTF8.findall(text)) if _NOT_UTF8.search(text) else 0
         return Survey(
-            wide=len(text) - len(text.encode("ascii", "ignore")) - bad,
+            wide=len(text) - len(text.encode("ascii", "ignore")) - bad if wide is None else wide,
             not_utf8=bad,
             damaged=low - lf - tabs - cr + (_DAMAGE.search(text) is not None),
             twice=TWICE.search(text) is not None,
@@ -179,29 +186,53 @@ class _Desk:
             crlf=crlf,
             cr=cr - crlf,
             tabs=tabs,
-            quotes=self._data.find(b'"', 0, size) >= 0,
+            quotes=self._has(b'"', size),
             odd=_ODD.search(text) is not None,
             stray=self._stray(piece),
         )
 
+    def _has(self, byte: bytes, size: int) -> bool:
+        return self._data.find(byte, 0, size) >= 0
+
     def _stray(self, piece: np.ndarray) -> tuple[int, ...] | None:
         """The lines on which ``STRAY`` stands, counted from 1 in this piece; None where too many places must be tried."""
         size = len(piece)
-        changed, letters, others = self._bytes[:size], self._flags[:size], self._others[:size]
-        np.bitwise_or(piece, _SMALL, out=changed)
-        np.equal(changed, _E, out=letters)
-        np.equal(changed, _UNDERSCORE, out=others)
-        np.logical_or(letters, others, out=letters)
-        np.subtract(piece, _COMMA, out=changed)  # what is below the comma wraps round to more
-        np.less_equal(changed, _NINE - _COMMA, out=others)
-        both = np.logical_and(others[:-1], letters[1:], out=others[:-1])
-        if not both.any():
+        letters, others = self._flags[:size], self._others[:size]
+        np.subtract(piece, _COMMA, out=others.view(np.uint8))  # what is below the comma wraps round to more
+        np.less_equal(others.view(np.uint8), _NINE - _COMMA, out=others)
+        np.bitwise_and(piece, _ALIKE, out=letters.view(np.uint8))
+        np.equal(letters.view(np.uint8), _E, out=letters)
+        np.logical_and(others[:-1], letters[1:], out=letters[1:])
+        letters[:1] = False
+        if not letters.any():
             return ()
-        places = np.flatnonzero(both)
+        places = np.flatnonzero(letters)
+        places = places[np.isin(piece[places], _LETTERS)] - 1
         if len(places) > _MOST_TRIED:
             return None
         found = [at for at in places if STRAY.match(self._data, int(at), size)]
         return tuple(int(line) for line in np.searchsorted(np.flatnonzero(piece == _LF), found) + 1) if found else ()
+
+    def _accented(self, piece: np.ndarray) -> int | None:
+        """How many characters beyond ASCII there are, if all are plain letters with accents and all is well with them.
+
+        These are U+00C0 to U+00FF, two bytes each; None where there are others, or two of these that may be one encoded twice.
+        Eight bytes are looked at together, and of all only those eights that hold a letter, each with the next.
+        """
+        np.greater_equal(piece, _ASCII, out=self._flags[: len(piece)])
+        self._flags[len(piece) : len(piece) + 2 * _WORD] = False
+        holds = self._flags.view(np.uint64) != 0
+        if not holds.any():
+            return 0
+        holds[1:] |= holds[:-1]
+        near = np.frombuffer(self._data, np.uint64).take(np.flatnonzero(holds)).view(np.uint8)
+        first = near == _ACCENTED
+        second = (near >= _ASCII) & (near < _FIRST)
+        apart = first[:-1] == second[1:]
+        if second[0] or first[-1] or not apart.all() or np.count_nonzero(near >= _FIRST) != np.count_nonzero(first):
+            return None
+        doubtful = first[:-2] & first[2:] & ((near[1:-1] == _ASCII + 2) | (near[1:-1] == _ASCII + 3))
+        return None if doubtful.any() else int(np.count_nonzero(first))
 
     def _beyond_ascii(self, piece: np.ndarray) -> str:
         """The characters from U+007F on, and after each run of them the ASCII character that ends it.

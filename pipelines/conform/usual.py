@@ -50,7 +50,7 @@ class Usual:
         self._tokens = contract.null_tokens
         self._vintage = match.vintage
         self._layout = match.layout
-        self._odd_blanks = sniffed.odd_blanks
+        self._odd_blanks = sniffed.odd_blanks or (sniffed.quoted and not by_line)
         self._numbers: dict[str, str] = {}
         self._tests: dict[str, str] = {}
         stray = None if sniffed.damaged else sniffed.stray
@@ -67,7 +67,7 @@ class Usual:
         if self._smooth == _SMOOTH:
             # A record's line is its number and one.
             flags = ", ".join("false" if stray else "true" for stray in self._stray)
-            columns.append(f", ([{flags}]::BOOLEAN[])[(record + 1) // {STRIDE} + 1] AS {_SMOOTH}")
+            columns.append(f", ([{flags}]::BOOLEAN[])[((record + 1) >> {STRIDE.bit_length() - 1}) + 1] AS {_SMOOTH}")
         return "".join(columns)
 
     def open(self, field: Field, raws: list[str], meaning: str) -> tuple[dict[str, str], str, str | None]:
