@@ -16,7 +16,7 @@ from side_by_side import RUNS, SHORT, Row, Runner, measured, report
 SIZE = (10 if SHORT else 600) << 20
 
 _IMPORTS = """
-import deltalake, pyarrow
+import deltalake, pandas, pyarrow
 from pipelines.conform import conform
 from pipelines.conform.kinds import unpack
 from pipelines.contracts import load_contract

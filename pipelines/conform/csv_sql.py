@@ -17,12 +17,13 @@ REASONS = {
     "LINE SIZE OVER MAXIMUM": "line_too_long",
     "INVALID ENCODING": "bad_encoding",
 }
-_LONGEST = 16 << 20
-#: Held a few times over by each thread; without it the reader takes sixteen times the longest line.
-_BUFFER = 24 << 20
+#: Bytes of the longest line that is read, and of the buffer, which each thread holds a few times over; without it the reader
+#: takes sixteen times the longest line. Where a file is read again if a line was refused, less will do at first.
+_LONGEST, _BUFFER = 16 << 20, 24 << 20
+_LONGEST_AT_FIRST, _BUFFER_AT_FIRST = 2 << 20, 4 << 20
 
 
-def read_csv_sql(sniffed: Sniffed, address: str | None = None, *, header: bool = True) -> str:
+def read_csv_sql(sniffed: Sniffed, address: str | None = None, *, header: bool = True, at_first: bool = False) -> str:
     """A table function over the file: columns ``c0, c1, …``, all text; records it cannot read go to ``reject_errors``.
 
     Empty cells beyond the last column are let pass: a separator at the end of a row says nothing.
@@ -31,11 +32,13 @@ def read_csv_sql(sniffed: Sniffed, address: str | None = None, *, header: bool =
         sniffed: the file.
         address: what to read in its place: a part of it.
         header: whether the header is in that part.
+        at_first: whether the file is read again if a line is refused, such as one of more than 2 MB.
     """
+    longest, buffer = (_LONGEST_AT_FIRST, _BUFFER_AT_FIRST) if at_first else (_LONGEST, _BUFFER)
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(sniffed.header)))
     return (
         f"read_csv({literal(address or sniffed.path)}, "
         f"delim='{sniffed.separator}', header={str(header).lower()}, auto_detect=false, all_varchar=true, "
-        f"quote='\"', escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={_LONGEST}, "
-        f"buffer_size={_BUFFER})"
+        f"quote='\"', escape='\"', columns={{{columns}}}, ignore_errors=true, store_rejects=true, max_line_size={longest}, "
+        f"buffer_size={buffer})"
     )

@@ -157,7 +157,7 @@ def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment],
         faulty_rows += len(records)
         if faulty_rows > most:
             raise OverflowError
-        return pa.repeat(pa.scalar(value=False), len(records))
+        return records.is_null()  # none is, so no row is kept
 
     con.create_function(
         ASIDE,
@@ -177,7 +177,7 @@ def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment],
         # Each range is in order, and so is each row group; which row group comes first does not matter.
         con.execute("SET preserve_insertion_order = false")
         parts = {
-            max(1, segment.line - 1): read_csv_sql(job.sniffed, address(index), header=not index)
+            max(1, segment.line - 1): read_csv_sql(job.sniffed, address(index), header=not index, at_first=True)
             for index, segment in enumerate(segments)
         }
     kept = ", ".join(f"{key}: {literal(value)}" for key, value in job.metadata.items())
