@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
     from pipelines.conform.sniff import Sniffed
 
+_DETAILS = {
+    "open_quote": "has a quote that is opened and not closed, or closed in the middle of a cell",
+    "line_too_long": "is longer than any line of a table",
+    "bad_encoding": "holds bytes that are not UTF-8, in which the rest of the file is",
+}
 _WIDE = 3  # separators in a row, below which a cell may well hold as many
 
 
@@ -52,9 +58,9 @@ def refused_records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed, name: str)
                 fix="the last good version stays published; tell the publisher",
             )
     names = [_published_name(column, sniffed) for column in found["column_name"].to_pylist()]
-    width = len(sniffed.header)
     details = [
-        f"{text.splitlines()[0].strip()} (the header has {width} columns)" for text in found["detail"].to_pylist()
+        _detail(reason, text, len(sniffed.header))
+        for reason, text in zip(found["reason"].to_pylist(), found["detail"].to_pylist(), strict=True)
     ]
     found = found.set_column(found.schema.get_field_index("column_name"), "column_name", pa.array(names, pa.string()))
     return found.set_column(found.schema.get_field_index("detail"), "detail", pa.array(details, pa.string()))
@@ -145,6 +151,15 @@ def _refuse_swallowed_rows(record: list[str], sniffed: Sniffed, where: str) -> N
                 where=where,
                 fix="tell the publisher; the last good version stays published",
             )
+
+
+def _detail(reason: str, said: str, width: int) -> str:
+    """What is wrong with a record, where the reader's own words are for programmers."""
+    if reason == "row_too_short" and (cells := re.search(r"Found: (\d+)", said)):
+        return f"has {cells[1]} cells where the header has {width} columns"
+    if reason == "row_too_long":  # the reader does not count to the end
+        return f"has more cells than the header's {width} columns"
+    return _DETAILS.get(reason, said.splitlines()[0].strip())
 
 
 def _published_name(column: str | None, sniffed: Sniffed) -> str | None:

@@ -78,6 +78,11 @@ def test_short_and_long_rows_keep_the_lines_of_the_others(run: Run) -> None:
     assert _rejected(result)[1][::3] == (5, "row_too_long")
     assert _rejected(result)[2] == (6, "catr", "42", "unknown_code")
     assert [row["source_line"] for row in _rows(result)] == [2, 4, 7]
+    width = len(PLACES.split(";"))
+    assert result.rejected["detail"].to_pylist()[:2] == [
+        f"has 3 cells where the header has {width} columns",
+        f"has more cells than the header's {width} columns",
+    ]
 
 
 def test_a_repeated_key_rejects_the_later_row(run: Run) -> None:
