@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.conform.query import Scan, cell_name, checks_of, parts_sql, trimmed, value_name, value_sql
 from pipelines.conform.usual import Usual, filled_or_empty, lookup
-from pipelines.contracts.shortcuts import CLOSED, code_spellings
+from pipelines.contracts.shortcuts import CLOSED, UNFAILING, code_spellings
 from pipelines.lake.duck import literal, text_list
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ FROM typed WHERE {self._keep()}"""
         codes = self._contract.code_lists[field.codes or ""]
         unknown = [text for text in (*self._contract.null_tokens, *field.null_tokens) if text]
         also = [text for label in codes.values() for text in label.also]
-        return list(dict.fromkeys([*unknown, *also, *(text for code in values for text in code_spellings(code))]))
+        return list(dict.fromkeys([*(text for code in values for text in code_spellings(code)), *also, *unknown]))
 
     def _ask(
         self, meaning: Callable[[Cell], str], source: str, texts: list[str], name: str = "value", sound: str = "true"
@@ -225,7 +225,9 @@ FROM typed WHERE {self._keep()}"""
                 f'{_list([each.fr for each in codes.values()])}[{place}] AS "{field.name}_fr"',
             ]
         good = f"{name} IS NOT NULL" if field.constraints.required else filled_or_empty(field, raws)
-        if sound:
+        if not field.constraints.required and cast in UNFAILING:
+            good = sound
+        elif sound:
             good = f"{good} AND {sound}"
         if plain:
             good = f"{plain} OR ({good})"
@@ -243,8 +245,8 @@ FROM typed WHERE {self._keep()}"""
         if len(raws) == 1 and (days := self._usual.days(field)):
             source, name = field.sources_in(self._match.layout)[0], value_name(field)
             known = self._ask(of, source, days, name, sound or "true")
-            values = ", ".join("NULL" if value is None else literal(str(value)) for value in known.values())
-            return self._usual.looked_up(field, raws[0], days, f"[{values}]::{_SQL_TYPES[field.type]}[]", meaning)
+            values = ["NULL" if value is None else literal(str(value)) for value in known.values()]
+            return self._usual.looked_up(field, raws[0], days, values, _SQL_TYPES[field.type], meaning)
         return self._usual.open(field, raws, meaning)
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _NUMBERS = {"integer", "number", "decimal"}
 _SMOOTH = '"smooth"'
 _YEAR_DIGITS = 4
+_FEW = 8  # texts that are compared one after the other sooner than found in an enumeration
 
 
 class Usual:
@@ -106,18 +107,18 @@ class Usual:
         return days_of(self._vintage, DAYS[cast])
 
     def looked_up(
-        self, field: Field, raw: str, texts: Sequence[str], values: str, meaning: str
+        self, field: Field, raw: str, texts: Sequence[str], values: Sequence[str], of_type: str, meaning: str
     ) -> tuple[dict[str, str], str, str]:
-        """The same as ``open`` where ``values`` is SQL of a list of good values, or NULL, of ``texts``."""
+        """The same as ``open`` where ``values`` are SQL of the good values, or NULL, of ``texts``."""
         code = f"enum_code(TRY_CAST({raw} AS ENUM({text_list(texts)}))) + 1"  # 40 for 365 texts
         place = self._places.setdefault(code, f'"place {len(self._places)}"')
         found = f'"usual {field.name}"'
+        listed = f"([{', '.join(values)}]::{of_type}[])[{place}]"
+        if len(set(values)) == 1:
+            listed = f"CASE WHEN {place} IS NOT NULL THEN {values[0]}::{of_type} END"
         otherwise = self._as_it_stands(field, [raw], meaning)
-        return (
-            {found: f"({values})[{place}]"},
-            f"CASE WHEN {found} IS NOT NULL THEN {found} ELSE {otherwise} END",
-            f"{found} IS NOT NULL",
-        )
+        value = f"CASE WHEN {found} IS NOT NULL THEN {found} ELSE {otherwise} END"
+        return {found: listed}, value, f"{found} IS NOT NULL"
 
     def _number(self, raw: str) -> str:
         return self._numbers.setdefault(raw, f'"number {len(self._numbers)}"')
@@ -194,7 +195,7 @@ class Usual:
         value = field.cast_in(self._layout)(list(raws))
         if len(raws) == 1:
             return f"CASE WHEN {raws[0]} IS NULL THEN {value} WHEN {plain[raws[0]]} THEN {value} ELSE {meaning} END"
-        known = " AND ".join(f"({raw} IS NULL OR ({conditions}))" for raw, conditions in plain.items())
+        known = " AND ".join(f"coalesce({conditions}, true)" for raw, conditions in plain.items())
         return f"CASE WHEN {known} THEN {value} ELSE {meaning} END"
 
     def _date_of_parts(self, field: Field, raws: Sequence[str], meaning: str) -> tuple[dict[str, str], str]:
@@ -234,6 +235,8 @@ def lookup(raw: str, known: Mapping[str, int]) -> str:
     long = {text: at for text, at in known.items() if not (len(text) == 1 and text.isascii())}
     by_code = [short.get(code) for code in range(max(short) + 1)] if short else []
     first = f"WHEN strlen({raw}) = 1 THEN {_numbers(by_code)}[ord({raw}) + 1]" if short else ""
+    if not short and len(long) <= _FEW:
+        return f"CASE {' '.join(f'WHEN {raw} = {literal(text)} THEN {at}' for text, at in long.items())} END"
     other = (
         f"{_numbers(list(long.values()))}[enum_code(TRY_CAST({raw} AS ENUM({text_list(long)}))) + 1]"
         if long

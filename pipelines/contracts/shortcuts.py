@@ -104,12 +104,17 @@ def _padded(place: int, width: int) -> str:
 
 
 #: By the name of the cast, in the order in which they are tried. A whole number that is written back as it stood was read as
-#: it was meant (16), which a look at each character by an expression says less cheaply (40). Zeros before a number are told by
-#: its beginning: what a smooth text may hold beyond digits is then a point alone.
+#: it was meant (16), which a look at each character by an expression says less cheaply (40). What is read as a number, begins
+#: with a digit and is no `0x1F` may in smooth text hold, beyond digits, a point alone (10).
 SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     "integer": (
-        Shortcut(r"-?\d+", "{number}", "{value}::VARCHAR = {0}"),
-        Shortcut(r"\d+", "{number}", smooth="{0} >= '0' AND {0} < '0:' AND NOT contains({0}, '.')"),
+        Shortcut(
+            r"-?\d+",
+            "{number}",
+            "{value}::VARCHAR = {0}",
+            "{0} >= '0' AND {0} < ':' AND ({0} >= '1' OR {0} < '0:') AND NOT contains({0}, '.')",
+        ),
+        Shortcut(r"\d+", "{number}"),
     ),
     "number": _REALS,
     "degrees": _REALS,
@@ -126,7 +131,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     "postcode": (_FIVE, _FOUR, Shortcut(r"\d{5}", "{0}")),
     "date": (Shortcut(r"[1-9]\d{3}-\d{2}-\d{2}", "TRY_CAST({0} AS DATE)", _ISO),),
     "leading_year": (replace(_TWELVE, value="{number} // 100000000"),),
-    # The expression looks at all cells at once; where one is too long there is no value.
+    # The expression looks at all cells at once. Where one is too long there is no value (`concat` would leave it out); so the
+    # length of the whole tells that of the prefix.
     "commune_of_numbers": (
         Shortcut(
             r"\d{1,3}|2[AB]",
@@ -142,6 +148,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         ),
     ),
 }
+#: Casts that read every text: a cell of theirs is never at fault.
+UNFAILING = frozenset({"string", "joined"})
 #: How days are written that the cast of this name reads: of a year that is known they are few enough for a dictionary.
 DAYS = {
     "date": "%Y-%m-%d",
@@ -182,5 +190,5 @@ def matches_zero_only(pattern: str) -> bool:
     return re.fullmatch(r"[-+,0*?()|]*", plain) is not None
 
 
-if unknown := ({*SHORTCUTS, *CLOSED, *DAYS} - set(CASTS)):
+if unknown := ({*SHORTCUTS, *CLOSED, *DAYS, *UNFAILING} - set(CASTS)):
     raise LookupError(f"shortcuts of casts that do not exist: {', '.join(sorted(unknown))}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import date
 
 import duckdb
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.conform.survey import DAMAGE, STRAY
 from pipelines.contracts.casts import CASTS
-from pipelines.contracts.shortcuts import CLOSED, SHORT_NUMBER, SHORTCUTS, digits, matches_zero_only
+from pipelines.contracts.shortcuts import CLOSED, SHORT_NUMBER, SHORTCUTS, UNFAILING, days_of, digits, matches_zero_only
 
 #: Casts whose shortcut reads several cells, and how many.
 JOINT = {"commune_of_numbers": 2, "parcel_of_parts": 5}
@@ -77,7 +78,7 @@ def test_without_a_stray_letter_the_cheaper_test_gives_what_the_cast_gives(
 
 _CELLS = st.one_of(
     st.none(),
-    st.from_regex(r"[0-9]{1,5}", fullmatch=True),
+    st.from_regex(r"[0-9]{1,7}", fullmatch=True),
     st.from_regex(r"[0-9A-Za-z]{1,3}", fullmatch=True),
     st.text(alphabet="0123456789 .+-AaBbé٣\u00a0", max_size=4),
 )
@@ -108,6 +109,23 @@ def test_a_shortcut_of_several_cells_gives_what_the_cast_gives(
         ).fetchall()
     assert [(row, fast) for row, fast, _ in found] == [(row, slow) for row, _, slow in found]
     assert all(shortcut.may_read(cell) for row, *_ in found for cell in row[:cells] if cell is not None)
+
+
+@pytest.mark.parametrize("name", sorted(UNFAILING))
+def test_a_cast_that_never_fails_has_a_value_for_every_text(name: str) -> None:
+    texts = ["a", "0", "-", ".", "É", "\u200b", "a b", "\\", "'", "NULL"]
+    with duckdb.connect() as con:
+        query = f"SELECT count(*) FROM (SELECT unnest($texts) AS t) WHERE {CASTS[name](['t'])} IS NULL"
+        assert con.execute(query, {"texts": texts}).fetchall() == [(0,)]
+        query = f"SELECT count(*) FROM (SELECT unnest($texts) AS t) WHERE {CASTS[name](['t', 't'])} IS NULL"
+        assert con.execute(query, {"texts": texts}).fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("notation", ["%Y-%m-%d", "%d/%m/%Y"])
+def test_every_day_of_a_year_is_among_its_days(notation: str) -> None:
+    days = days_of(2024, notation)
+    assert len(days) == len(set(days)) == 366
+    assert {f"{date(2024, 2, 29):{notation}}", f"{date(2024, 12, 31):{notation}}"} <= set(days)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
