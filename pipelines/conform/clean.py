@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.conform.query import Scan, cell_name, checks_of, parts_sql, trimmed, value_name, value_sql
-from pipelines.conform.usual import Usual, lookup, value_and_empty
-from pipelines.contracts.shortcuts import CLOSED, code_spellings
-from pipelines.lake.duck import text_list
+from pipelines.conform.usual import Usual, filled_or_empty, lookup
+from pipelines.contracts.shortcuts import CLOSED, UNFAILING, code_spellings
+from pipelines.lake.duck import literal, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,12 +158,12 @@ FROM typed WHERE {self._keep()}"""
         if len(sources) == 1 and self._usual:
             raw = self._scan.raw(sources[0])
             texts = self._usual_texts(field, values)
-            known = {text: at for text, at in self._ask(meaning, sources[0], texts).items() if at is not None}
+            known = {text: int(str(at)) for text, at in self._ask(meaning, sources[0], texts).items() if at is not None}
             if field.constraints.required:
                 known = {text: at for text, at in known.items() if at}
             found = f'"usual {field.name}"'
             hoisted = {found: lookup(raw, known)}
-            value = f"CASE WHEN {found} IS NOT NULL THEN {found} WHEN {raw} IS NULL THEN 0 ELSE {self._meaning(field, meaning)} END"
+            value = f"CASE WHEN {raw} IS NULL THEN 0 WHEN {found} IS NOT NULL THEN {found} ELSE {self._meaning(field, meaning)} END"
         else:
             value = self._meaning(field, meaning)
         labels = self._contract.code_lists[field.codes or ""].values()
@@ -172,7 +172,8 @@ FROM typed WHERE {self._keep()}"""
             (field.name, [each.en for each in labels]),
             (f"{field.name}_fr", [each.fr for each in labels]),
         ]
-        outputs = [f'{_list(texts)}[{place}] AS "{name}"' for name, texts in lists]
+        # Where all are blank the list is not even made.
+        outputs = [f'CASE WHEN {place} > 0 THEN {_list(texts)}[{place}] END AS "{name}"' for name, texts in lists]
         good = f"{place} {'> 0' if field.constraints.required else 'IS NOT NULL'}"
         return _Column(hoisted, value, good, outputs, f"({_list(values)}[{place}])")
 
@@ -192,24 +193,31 @@ FROM typed WHERE {self._keep()}"""
         codes = self._contract.code_lists[field.codes or ""]
         unknown = [text for text in (*self._contract.null_tokens, *field.null_tokens) if text]
         also = [text for label in codes.values() for text in label.also]
-        return list(dict.fromkeys([*unknown, *also, *(text for code in values for text in code_spellings(code))]))
+        return list(dict.fromkeys([*(text for code in values for text in code_spellings(code)), *also, *unknown]))
 
-    def _ask(self, meaning: Callable[[Cell], str], source: str, texts: list[str]) -> dict[str, int | None]:
-        """What ``meaning`` gives for each of ``texts`` as the cell of ``source``."""
+    def _ask(
+        self, meaning: Callable[[Cell], str], source: str, texts: list[str], name: str = "value", sound: str = "true"
+    ) -> dict[str, object]:
+        """What ``meaning`` gives for each of ``texts`` as ``source``'s cell; None where that, as ``name``, is not ``sound``."""
         if not texts:
             return {}
 
         def cell(name: str) -> str:
             return f"({trimmed('t', self._contract.null_tokens)})" if name == source else "NULL"
 
-        query = f"SELECT t, {meaning(cell)} FROM (SELECT unnest([{text_list(texts)}]) AS t)"
-        return {text: None if at is None else int(at) for text, at in self._con.execute(query).fetchall()}
+        values = f"SELECT t, {meaning(cell)} AS {name} FROM (SELECT unnest([{text_list(texts)}]) AS t)"
+        return dict(self._con.execute(f"SELECT t, CASE WHEN {sound} THEN {name} END FROM ({values})").fetchall())
 
     def _open(self, field: Field, sources: tuple[str, ...], cast: str) -> _Column:
         raws = [self._scan.raw(source) for source in sources]
-        meaning = self._meaning(field, lambda cell: value_sql(self._contract, field, self._match, cell))
-        hoisted, value, plain = self._usual.open(field, raws, meaning) if self._usual else ({}, meaning, None)
         name = value_name(field)
+        broken = [
+            f"coalesce({check.bad}, false)"
+            for check in checks_of(self._contract, self._match, self._sniffed, lambda _: "NULL")
+            if name in check.bad and check.reason not in {"does_not_cast", "missing"}
+        ]
+        sound = " AND ".join(f"NOT {each}" for each in broken)
+        hoisted, value, plain = self._computed(field, raws, sound)
         output = name if cast in CLOSED and self._usual else f"CAST({name} AS {_SQL_TYPES.get(field.type, 'VARCHAR')})"
         outputs = [f'{output} AS "{field.value_column}"']
         if field.codes is not None:
@@ -219,18 +227,30 @@ FROM typed WHERE {self._keep()}"""
                 f'{_list([each.en for each in codes.values()])}[{place}] AS "{field.name}"',
                 f'{_list([each.fr for each in codes.values()])}[{place}] AS "{field.name}_fr"',
             ]
-        broken = [
-            f"coalesce({check.bad}, false)"
-            for check in checks_of(self._contract, self._match, self._sniffed, lambda _: "NULL")
-            if name in check.bad and check.reason != "does_not_cast"
-        ]
-        sound = " AND ".join([f"NOT {each}" for each in broken] or ["true"])
-        good = f"{name} IS NOT NULL AND {sound}"
-        if not field.constraints.required:
-            good = f"({good}) OR ({value_and_empty(field, raws)} AND {sound})"
+        good = f"{name} IS NOT NULL" if field.constraints.required else filled_or_empty(field, raws)
+        if not field.constraints.required and cast in UNFAILING:
+            good = sound
+        elif sound:
+            good = f"{good} AND {sound}"
         if plain:
             good = f"{plain} OR ({good})"
         return _Column(hoisted, value, good, outputs, name)
+
+    def _computed(self, field: Field, raws: list[str], sound: str) -> tuple[dict[str, str], str, str | None]:
+        """Columns to be computed first; SQL of the value; SQL that is true of plainly good cells, if that is known."""
+
+        def of(cell: Cell) -> str:
+            return value_sql(self._contract, field, self._match, cell)
+
+        meaning = self._meaning(field, of)
+        if not self._usual:
+            return {}, meaning, None
+        if len(raws) == 1 and (days := self._usual.days(field)):
+            source, name = field.sources_in(self._match.layout)[0], value_name(field)
+            known = self._ask(of, source, days, name, sound or "true")
+            values = ["NULL" if value is None else literal(str(value)) for value in known.values()]
+            return self._usual.looked_up(field, raws[0], days, values, _SQL_TYPES[field.type], meaning)
+        return self._usual.open(field, raws, meaning)
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """SQL that reads the cells that are in their usual notation, and leaves the others to what ``query`` says of them.
 
-Each function gives a CASE whose first branch is the usual notation: where it holds for all rows at hand, DuckDB computes
-that branch alone and copies nothing. A cell that is NULL comes second, every other notation last.
+Each function gives a CASE whose first branches are a cell that is NULL and the usual notation: where one of them holds for
+all rows at hand, DuckDB computes that branch alone and copies nothing. Every other notation comes last.
+
+A cast that fails costs twenty times one that succeeds: nothing is tried on texts that it is not meant for.
 
 Belongs here: how a shortcut (contracts.shortcuts) is guarded against null tokens and odd texts. Does not: what a text means;
 how the statement is put together (``clean``).
@@ -16,9 +18,11 @@ from pipelines.conform.query import value_name
 from pipelines.conform.survey import STRIDE
 from pipelines.contracts.shortcuts import (
     CLOSED,
+    DAYS,
     SHORT_NUMBER,
     SHORTCUTS,
     Shortcut,
+    days_of,
     digits_of,
     matches_zero_only,
 )
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 _NUMBERS = {"integer", "number", "decimal"}
 _SMOOTH = '"smooth"'
 _YEAR_DIGITS = 4
+_FEW = 8  # texts that are compared one after the other sooner than found in an enumeration
 
 
 class Usual:
@@ -52,6 +57,7 @@ class Usual:
         self._layout = match.layout
         self._odd_blanks = sniffed.odd_blanks or (sniffed.quoted and not by_line)
         self._numbers: dict[str, str] = {}
+        self._places: dict[str, str] = {}
         self._tests: dict[str, str] = {}
         stray = None if sniffed.damaged else sniffed.stray
         self._smooth = None if stray is None or (stray and not by_line) else "true" if not stray else _SMOOTH
@@ -64,6 +70,7 @@ class Usual:
     def first_layer(self) -> str:
         """Columns that the other expressions refer to: cells as whole numbers, and whether the row has no stray letter."""
         columns = [f", TRY_CAST({raw} AS BIGINT) AS {name}" for raw, name in self._numbers.items()]
+        columns += [f", {place} AS {name}" for place, name in self._places.items()]
         if self._smooth == _SMOOTH:
             # A record's line is its number and one.
             flags = ", ".join("false" if stray else "true" for stray in self._stray)
@@ -84,13 +91,34 @@ class Usual:
             return {}, meaning, None
         if len(raws) == 1 and cast in CLOSED:
             values = f"ENUM({text_list(CLOSED[cast])})"
-            whole = Shortcut("|".join(CLOSED[cast]), f"TRY_CAST({{0}} AS {values})", "true")
-            return *self._shortcut(field, raws[0], whole, f"TRY_CAST({meaning} AS {values})"), None
+            itself = Shortcut("|".join(CLOSED[cast]), f"TRY_CAST({{0}} AS {values})", "true")
+            return *self._shortcuts(field, raws, (itself,), f"TRY_CAST({meaning} AS {values})"), None
         if cast == "string" and (fixed := digits_of(field.constraints.pattern)) and not field.null_pattern:
             return self._digits(field, raws[0], fixed, meaning)
-        if len(raws) == 1 and cast in SHORTCUTS:
-            return *self._shortcut(field, raws[0], SHORTCUTS[cast], meaning), None
+        if cast in SHORTCUTS:
+            return *self._shortcuts(field, raws, SHORTCUTS[cast], meaning), None
         return {}, self._as_it_stands(field, raws, meaning), None
+
+    def days(self, field: Field) -> list[str]:
+        """Texts that ``field`` holds in nearly all rows: the days of the year that the file's name states."""
+        cast = field.cast_name_in(self._layout)
+        if self._vintage is None or len(str(self._vintage)) != _YEAR_DIGITS or cast not in DAYS:
+            return []
+        return days_of(self._vintage, DAYS[cast])
+
+    def looked_up(
+        self, field: Field, raw: str, texts: Sequence[str], values: Sequence[str], of_type: str, meaning: str
+    ) -> tuple[dict[str, str], str, str]:
+        """The same as ``open`` where ``values`` are SQL of the good values, or NULL, of ``texts``."""
+        code = f"enum_code(TRY_CAST({raw} AS ENUM({text_list(texts)}))) + 1"  # 40 for 365 texts
+        place = self._places.setdefault(code, f'"place {len(self._places)}"')
+        found = f'"usual {field.name}"'
+        listed = f"([{', '.join(values)}]::{of_type}[])[{place}]"
+        if len(set(values)) == 1:
+            listed = f"CASE WHEN {place} IS NOT NULL THEN {values[0]}::{of_type} END"
+        otherwise = self._as_it_stands(field, [raw], meaning)
+        value = f"CASE WHEN {found} IS NOT NULL THEN {found} ELSE {otherwise} END"
+        return {found: listed}, value, f"{found} IS NOT NULL"
 
     def _number(self, raw: str) -> str:
         return self._numbers.setdefault(raw, f'"number {len(self._numbers)}"')
@@ -98,32 +126,49 @@ class Usual:
     def _plain(self, raw: str, shortcut: Shortcut) -> str:
         """The column that says whether a text passes a test that costs next to nothing; fields share it."""
         number = self._number(raw)
-        test = shortcut.test_sql(raw, raw, number)
+        test = shortcut.test_sql([raw], raw, number)
         if self._smooth is not None:
-            test = f"CASE WHEN {self._smooth} THEN {shortcut.smooth_sql(raw, raw, number)} ELSE {test} END"
+            test = f"CASE WHEN {self._smooth} THEN {shortcut.smooth_sql([raw], raw, number)} ELSE {test} END"
         return self._tests.setdefault(test, f'"plain {len(self._tests)}"')
 
     def _digits(self, field: Field, raw: str, shortcut: Shortcut, meaning: str) -> tuple[dict[str, str], str, str]:
-        plain = " AND ".join([self._plain(raw, shortcut), *self._no_token(field, raw, shortcut)])
+        plain = " AND ".join([self._plain(raw, shortcut), *self._no_token(field, [raw], shortcut)])
         return {}, f"CASE WHEN {plain} THEN {raw} WHEN {raw} IS NULL THEN NULL ELSE {meaning} END", plain
 
-    def _shortcut(self, field: Field, raw: str, shortcut: Shortcut, meaning: str) -> tuple[dict[str, str], str]:
-        number = self._number(raw) if "{number}" in f"{shortcut.value} {shortcut.smooth}" else ""
-        fast = f'"fast {field.name}"'
-        zero_only = field.null_pattern is None or (field.type in _NUMBERS and matches_zero_only(field.null_pattern))
-        tests = [self._plain(raw, shortcut) if shortcut.whole else shortcut.test_sql(raw, fast, number)]
-        smooth = shortcut.smooth_sql(raw, fast, number)
-        if smooth is not None and self._smooth is not None and zero_only and not shortcut.whole:
-            tests.insert(0, f"{self._smooth} AND {smooth}")  # two branches cost less than OR
-        others = [f"{fast} IS NOT NULL", *self._no_token(field, raw, shortcut, fast)]
-        if field.null_pattern is not None:
-            unknown = f"regexp_full_match({raw}, {literal(field.null_pattern)})"
-            others.append(f"{fast} <> 0" if zero_only else f"NOT {unknown}")
-        usual = " ".join(f"WHEN {' AND '.join([test, *others])} THEN {fast}" for test in tests)
-        value = f"CASE {usual} WHEN {raw} IS NULL THEN NULL ELSE {meaning} END"
-        return {fast: shortcut.value_sql(raw, number)}, value
+    def _shortcuts(
+        self, field: Field, raws: Sequence[str], shortcuts: Sequence[Shortcut], meaning: str
+    ) -> tuple[dict[str, str], str]:
+        """The shortcuts one after the other; a value that its own test looks at is a column of the first layer."""
+        hoisted: dict[str, str] = {}
+        branches = [f"WHEN {raws[0]} IS NULL THEN NULL"] if len(raws) == 1 else []
+        for shortcut in shortcuts:
+            value = shortcut.value_sql(raws, self._number(raws[0]) if "{number}" in shortcut.value else None)
+            if not shortcut.whole:
+                value = hoisted.setdefault(value, f'"fast {field.name} {len(hoisted)}"')
+            tests = self._tests_of(field, raws, shortcut, value)
+            branches += [f"WHEN {test} THEN {value}" for test in tests]
+        if len(raws) > 1:
+            meaning = self._as_it_stands(field, raws, meaning)
+        columns = {name: value for value, name in hoisted.items()}
+        return columns, f"CASE {' '.join(branches)} ELSE {meaning} END"
 
-    def _no_token(self, field: Field, raw: str, shortcut: Shortcut, value: str | None = None) -> list[str]:
+    def _tests_of(self, field: Field, raws: Sequence[str], shortcut: Shortcut, value: str) -> list[str]:
+        """Conditions, each of which lets ``shortcut`` read ``raws``; two branches cost less than OR."""
+        number = self._number(raws[0]) if "{number}" in f"{shortcut.test} {shortcut.smooth}" else None
+        zero_only = field.null_pattern is None or (field.type in _NUMBERS and matches_zero_only(field.null_pattern))
+        tests = [self._plain(raws[0], shortcut) if shortcut.whole else shortcut.test_sql(raws, value, number)]
+        smooth = shortcut.smooth_sql(raws, value, number)
+        if smooth is not None and self._smooth is not None and zero_only and not shortcut.whole:
+            tests.insert(0, f"{self._smooth} AND {smooth}")
+        others = [] if shortcut.whole else [f"{value} IS NOT NULL"]
+        others += self._no_token(field, raws, shortcut, value)
+        if field.null_pattern is not None:
+            pattern = literal(field.null_pattern)
+            unknown = [f"coalesce(NOT regexp_full_match({raw}, {pattern}), true)" for raw in raws]
+            others += [f"{value} <> 0"] if zero_only else unknown
+        return [" AND ".join([test, *others]) for test in tests]
+
+    def _no_token(self, field: Field, raws: Sequence[str], shortcut: Shortcut, value: str | None = None) -> list[str]:
         """Conditions that keep null tokens from ``shortcut``: of numbers by their value, whatever stands around them."""
         read = [token for token in (*self._tokens, *field.null_tokens) if shortcut.may_read(token)]
         if not read:
@@ -131,23 +176,27 @@ class Usual:
         if value is not None and field.type in _NUMBERS:
             numbers = dict.fromkeys(token.replace(",", ".") for token in read)
             return [f"{value} <> {number}" for number in numbers]
-        return [f"{raw} NOT IN ({text_list(read)})"]
+        return [f"coalesce({raw} NOT IN ({text_list(read)}), true)" for raw in raws]
 
     def _as_it_stands(self, field: Field, raws: Sequence[str], meaning: str) -> str:
-        """Cells without blanks at their ends that are no null token are their own trimmed texts."""
+        """Cells that are NULL, or without blanks at their ends and no null token, are their own trimmed texts."""
         tokens = [token for token in (*self._tokens, *field.null_tokens) if token]
-        conditions = []
+        plain = {}
         for raw in raws:
             # The first character is between ! and ~; so most are, and it costs two comparisons.
-            conditions += [f"{raw} >= '!'", f"{raw} < chr(127)", f"NOT suffix({raw}, ' ')"]
+            conditions = [f"{raw} >= '!'", f"{raw} < chr(127)", f"NOT suffix({raw}, ' ')"]
             if self._odd_blanks:
                 conditions[-1] = f"{raw}[-1] NOT IN (' ', chr(9), chr(10), chr(13), chr(160), chr(8239))"
             if tokens:
                 conditions.append(f"{raw} NOT IN ({text_list(tokens)})")
             if field.null_pattern is not None:
                 conditions.append(f"NOT regexp_full_match({raw}, {literal(field.null_pattern)})")
+            plain[raw] = " AND ".join(conditions)
         value = field.cast_in(self._layout)(list(raws))
-        return f"CASE WHEN {' AND '.join(conditions)} THEN {value} ELSE {meaning} END"
+        if len(raws) == 1:
+            return f"CASE WHEN {raws[0]} IS NULL THEN {value} WHEN {plain[raws[0]]} THEN {value} ELSE {meaning} END"
+        known = " AND ".join(f"coalesce({conditions}, true)" for raw, conditions in plain.items())
+        return f"CASE WHEN {known} THEN {value} ELSE {meaning} END"
 
     def _date_of_parts(self, field: Field, raws: Sequence[str], meaning: str) -> tuple[dict[str, str], str]:
         year, month, day = (f'"{unit} of {field.name}"' for unit in ("year", "month", "day"))
@@ -172,9 +221,12 @@ class Usual:
         return hoisted, f"CASE WHEN {' AND '.join(known)} THEN make_date({year}, {month}, {day}) ELSE {meaning} END"
 
 
-def value_and_empty(field: Field, raws: Sequence[str]) -> str:
-    """SQL that is true where the field has no value because a cell is NULL."""
-    return f"{value_name(field)} IS NULL AND ({' OR '.join(f'{raw} IS NULL' for raw in raws)})"
+def filled_or_empty(field: Field, raws: Sequence[str]) -> str:
+    """SQL that is true where the field has a value, or has none because a cell is NULL.
+
+    Truth values are compared: where some cells are blank, this costs half as much as OR.
+    """
+    return f"({value_name(field)} IS NULL) <= ({' OR '.join(f'{raw} IS NULL' for raw in raws)})"
 
 
 def lookup(raw: str, known: Mapping[str, int]) -> str:
@@ -183,6 +235,8 @@ def lookup(raw: str, known: Mapping[str, int]) -> str:
     long = {text: at for text, at in known.items() if not (len(text) == 1 and text.isascii())}
     by_code = [short.get(code) for code in range(max(short) + 1)] if short else []
     first = f"WHEN strlen({raw}) = 1 THEN {_numbers(by_code)}[ord({raw}) + 1]" if short else ""
+    if not short and len(long) <= _FEW:
+        return f"CASE {' '.join(f'WHEN {raw} = {literal(text)} THEN {at}' for text, at in long.items())} END"
     other = (
         f"{_numbers(list(long.values()))}[enum_code(TRY_CAST({raw} AS ENUM({text_list(long)}))) + 1]"
         if long

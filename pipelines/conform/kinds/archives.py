@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING
 
+from pipelines.conform.kinds.inflate import DamagedStream, Inflated
 from pipelines.errors import ConformError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str
                     "the member is locked with a password", where=where, fix="ask the publisher for it open"
                 )
             try:
-                with archive.open(info) as source:
+                with _opened(path, archive, info) as source:
                     _copy(source, target, where, info.compress_size)
             except NotImplementedError as error:
                 raise ConformError(
@@ -78,7 +79,7 @@ def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str
                     where=where,
                     fix="unpack it, give the member",
                 ) from error
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            except (zipfile.BadZipFile, zlib.error, DamagedStream, EOFError) as error:
                 raise ConformError(f"the member is damaged or was cut: {error}", where=where, fix=_AGAIN) from error
             yield member, target
 
@@ -94,6 +95,12 @@ def refuse_bomb(path: Path, name: str) -> None:
             raise _bomb(name)
 
 
+def _opened(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | Inflated:
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        return Inflated(path, archive, info)
+    return archive.open(info)
+
+
 def _allowed(packed: int) -> int:
     return max(_SMALL, packed * _MOST_SHRUNK)
 
@@ -106,7 +113,7 @@ def _bomb(where: str) -> ConformError:
     )
 
 
-def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, where: str, packed: int) -> None:
+def _copy(source: IO[bytes] | gzip.GzipFile | Inflated, target: Path, where: str, packed: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     allowed, written = _allowed(packed), 0
     with target.open("wb") as file:
