@@ -22,6 +22,8 @@ from pipelines.errors import ConformError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipelines.conform.survey import Survey
+
 _PIECE = 4 << 20
 _HEAD = 256 << 10
 _NOT_CP1252 = re.compile(b"[\x81\x8d\x8f\x90\x9d]")
@@ -76,7 +78,15 @@ class Sniffed:
     marks: tuple[tuple[int, int], ...] = ()
 
 
-def sniff(path: Path, name: str, scratch: Path, *, separator: str | None = None, offset: int = 0) -> Sniffed:
+def sniff(
+    path: Path,
+    name: str,
+    scratch: Path,
+    *,
+    separator: str | None = None,
+    offset: int = 0,
+    found: Survey | None = None,
+) -> Sniffed:
     """What the file at ``path`` is; ``scratch`` is where a copy may be written.
 
     Args:
@@ -85,6 +95,7 @@ def sniff(path: Path, name: str, scratch: Path, *, separator: str | None = None,
         scratch: file that may be written.
         separator: of a text that ``kinds`` wrote.
         offset: of its lines, see ``Sniffed``.
+        found: the survey of ``path``, where it was made before.
 
     Raises:
         ConformError: empty, not text, a web page, not in a known encoding, or without a header.
@@ -92,7 +103,7 @@ def sniff(path: Path, name: str, scratch: Path, *, separator: str | None = None,
     with path.open("rb") as file:
         head = file.read(_HEAD)
     _refuse_other_kinds(head, name)
-    found = survey(path)
+    found = found or survey(path)
     encoding = "cp1252" if not found.is_utf8 else "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
     original = path
     if not found.usable:

@@ -125,7 +125,7 @@ def conform(
     scratch = settings.staging / f"{sha256[:16]}.utf8"
     part = source if isinstance(source, Part) else Part(source, name, "text")
     try:
-        sniffed = sniff(part.path, name, scratch, separator=part.separator, offset=part.offset)
+        sniffed = sniff(part.path, name, scratch, separator=part.separator, offset=part.offset, found=part.survey)
         match = match_layout(contract, sniffed.header, name, sniffed.doubled)
         checks = checks_of(contract, match, sniffed)
         with progress.step(f"conform {name}", unit="rows") as step:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 #: Control characters that no text has (tab and line ends apart), and the mark of a character that was lost. The same
@@ -116,8 +117,37 @@ def survey(path: Path) -> Survey:
             looks = [pool.submit(_look_at, file.fileno(), ranges[share::shares]) for share in range(shares)]
             for share, look in enumerate(looks):
                 found[share::shares] = look.result()
-        file.seek(max(start, end - 1))
-        open_end = int(file.read(1) not in {b"", b"\n", b"\r"})
+        return _sum(file, cuts, found)
+
+
+def survey_while_written(path: Path, written: Callable[[int], int]) -> Survey:
+    """The same of a text that somebody is still writing.
+
+    Args:
+        path: the text.
+        written: waits until at least so many bytes of it are written, or its writer is done, and says how many are.
+    """
+    with path.open("rb") as file:
+        end = written(_PIECE)
+        cuts, found = [text_begins(file)], []
+        desk = _Desk(_PIECE + _WINDOW)
+        while cuts[-1] + _PIECE < (end := written(cuts[-1] + _PIECE + _WINDOW)):
+            cut = _cut(file, cuts[-1] + _PIECE, end)
+            while cut == end < (more := written(end + _WINDOW)):
+                cut, end = _cut(file, cut, more), more
+            if cut - cuts[-1] > _PIECE + _WINDOW:
+                desk = _Desk(cut - cuts[-1])
+            found.append(desk.look(file.fileno(), cuts[-1], cut))
+            cuts.append(cut)
+        found += _look_at(file.fileno(), [(cuts[-1], end)])
+        return _sum(file, cuts, found)
+
+
+def _sum(file: BinaryIO, cuts: Sequence[int], found: Sequence[Survey]) -> Survey:
+    """The survey of a text from those of its pieces, which begin at ``cuts``."""
+    end = os.fstat(file.fileno()).st_size
+    file.seek(max(cuts[0], end - 1))
+    open_end = int(file.read(1) not in {b"", b"\n", b"\r"})
     few = all(each.stray is not None for each in found) and sum(len(each.stray or ()) for each in found) <= _MOST_STRAY
     counts = [field.name for field in fields(Survey) if field.name not in {"stray", "marks", "open_end"}]
     sums = {name: sum(getattr(each, name) for each in found) for name in counts}

@@ -73,8 +73,9 @@ class Usual:
         columns += [f", {place} AS {name}" for place, name in self._places.items()]
         if self._smooth == _SMOOTH:
             # A record's line is its number and one.
-            flags = ", ".join("false" if stray else "true" for stray in self._stray)
-            columns.append(f", ([{flags}]::BOOLEAN[])[((record + 1) >> {STRIDE.bit_length() - 1}) + 1] AS {_SMOOTH}")
+            flags = "".join("0" if stray else "1" for stray in self._stray)
+            step = STRIDE.bit_length() - 1
+            columns.append(f", get_bit('{flags}'::BIT, ((record + 1) >> {step})::INTEGER) = 1 AS {_SMOOTH}")
         return "".join(columns)
 
     def open(self, field: Field, raws: list[str], meaning: str) -> tuple[dict[str, str], str, str | None]:

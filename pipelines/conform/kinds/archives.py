@@ -6,14 +6,21 @@ import gzip
 import shutil
 import zipfile
 import zlib
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
+from isal import igzip
+
+from pipelines.conform.kinds.detect import kind_of
+from pipelines.conform.kinds.following import Following
 from pipelines.conform.kinds.inflate import DamagedStream, Inflated
 from pipelines.errors import ConformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipelines.conform.survey import Survey
 
 _PIECE = 1 << 20
 #: Text shrinks 5 to 50 times; only made-up bytes shrink more than this, and small files may do as they like.
@@ -22,18 +29,18 @@ _SMALL = 200 << 20
 _AGAIN = "fetch it again; the last good version stays published"
 
 
-def gunzip(path: Path, name: str, target: Path) -> None:
-    """What the gzip file at ``path`` holds, to ``target``.
+def gunzip(path: Path, name: str, target: Path) -> Survey | None:
+    """What the gzip file at ``path`` holds, to ``target``; its survey where it is a text of some length.
 
     Raises:
         ConformError: cut, damaged, or a bomb.
     """
     try:
-        with gzip.open(path) as source:
-            _copy(source, target, name, path.stat().st_size)
+        with igzip.open(path) as source:  # type: ignore[no-untyped-call]
+            return _copy(source, target, name, path.stat().st_size)
     except EOFError as error:
         raise ConformError("the gzip file ends in the middle: it was cut", where=name, fix=_AGAIN) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, DamagedStream) as error:
         raise ConformError(f"the gzip file is damaged: {error}", where=name, fix=_AGAIN) from error
 
 
@@ -57,8 +64,10 @@ def zip_members(path: Path, name: str) -> list[str]:
     return members
 
 
-def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str, Path]]:
-    """Members of the zip archive at ``path``, one by one, each to its target; gives member and target.
+def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str, Path, Survey | None]]:
+    """Members of the zip archive at ``path``, one by one, each to its target.
+
+    Gives member, target and, where it is a text of some length, its survey.
 
     Raises:
         ConformError: a password, a method that is not known, a wrong checksum, or a bomb.
@@ -72,7 +81,7 @@ def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str
                 )
             try:
                 with _opened(path, archive, info) as source:
-                    _copy(source, target, where, info.compress_size)
+                    found = _copy(source, target, where, info.compress_size)
             except NotImplementedError as error:
                 raise ConformError(
                     f"compressed in a way that is not known here ({error})",
@@ -81,7 +90,7 @@ def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str
                 ) from error
             except (zipfile.BadZipFile, zlib.error, DamagedStream, EOFError) as error:
                 raise ConformError(f"the member is damaged or was cut: {error}", where=where, fix=_AGAIN) from error
-            yield member, target
+            yield member, target, found
 
 
 def refuse_bomb(path: Path, name: str) -> None:
@@ -113,11 +122,16 @@ def _bomb(where: str) -> ConformError:
     )
 
 
-def _copy(source: IO[bytes] | gzip.GzipFile | Inflated, target: Path, where: str, packed: int) -> None:
+def _copy(source: IO[bytes] | Inflated, target: Path, where: str, packed: int) -> Survey | None:
+    """All of ``source`` to ``target``; the survey of it, made meanwhile, where it is a text of more than a piece."""
     target.parent.mkdir(parents=True, exist_ok=True)
     allowed, written = _allowed(packed), 0
-    with target.open("wb") as file:
+    following: Following | None = None
+    with ExitStack() as open_until_written:
+        file = open_until_written.enter_context(target.open("wb"))
         while piece := source.read(_PIECE):
+            if written and following is None and kind_of(target) == "text":
+                following = open_until_written.enter_context(Following(target))
             written += len(piece)
             if written > allowed:
                 raise _bomb(where)
@@ -126,6 +140,10 @@ def _copy(source: IO[bytes] | gzip.GzipFile | Inflated, target: Path, where: str
                     "the disk has no room for what is in the archive", where=where, fix="free some space"
                 )
             file.write(piece)
+            if following is not None:
+                file.flush()
+                following.grown(written)
+    return None if following is None else following.survey()
 
 
 def _is_litter(member: str) -> bool:

@@ -17,6 +17,8 @@ from pipelines.errors import ConformError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipelines.conform.survey import Survey
+
 
 @dataclass(frozen=True)
 class Part:
@@ -30,6 +32,7 @@ class Part:
         sheet: of a workbook, else None.
         separator: of a text that was written here; None where the publisher wrote it.
         offset: what a line's number here lacks to the publisher's: -1 where the header is ours, as for JSON.
+        survey: of the text, where it was made while it was unpacked.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Part:
     sheet: str | None = None
     separator: str | None = None
     offset: int = 0
+    survey: Survey | None = None
 
     @property
     def label(self) -> str | None:
@@ -74,28 +78,30 @@ def discard(scratch: Path) -> None:
 
 def _inside_gzip(path: Path, name: str, scratch: Path) -> Part:
     target = scratch / "unzipped"
-    gunzip(path, name, target)
+    found = gunzip(path, name, target)
     kind = kind_of(target)
     if kind in ("gzip", "zip"):
         raise _nested(name)
     parts = _tables(target, name, kind, scratch)
     if len(parts) > 1:
         raise ConformError("a workbook of several sheets inside gzip is not opened", where=name, fix="unpack it first")
-    return replace(parts[0], kind="gzip" if kind == "text" else kind)
+    return replace(parts[0], kind="gzip", survey=found) if kind == "text" else replace(parts[0], kind=kind)
 
 
 def _inside_zip(path: Path, name: str, scratch: Path) -> list[Part]:
     members = zip_members(path, name)
     targets = {member: scratch / f"member-{index}" for index, member in enumerate(members)}
     parts: list[Part] = []
-    for member, target in unzip(path, name, targets):
+    for member, target, survey in unzip(path, name, targets):
         where, kind = f"{name}, member {member}", kind_of(target)
         if kind in ("gzip", "zip"):
             raise _nested(where)
         if kind == "other":
             continue
         found = _tables(target, where, kind, scratch / f"from-{target.name}")
-        parts += [replace(part, member=member, kind="zip" if kind == "text" else part.kind) for part in found]
+        if kind == "text":
+            found = [replace(part, kind="zip", survey=survey) for part in found]
+        parts += [replace(part, member=member) for part in found]
     if not parts:
         shown = ", ".join(members[:5]) + (", …" if len(members) > 5 else "")  # noqa: PLR2004 - enough to know it by
         raise ConformError(f"no table is in the zip file; it holds {shown}", where=name, fix="give another resource")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.conform import survey as surveying
-from pipelines.conform.survey import DAMAGE, STRAY, TWICE, survey
+from pipelines.conform.survey import DAMAGE, STRAY, TWICE, survey, survey_while_written
 
 _TEXTS = [
     "a",
@@ -66,3 +66,29 @@ def test_a_survey_in_pieces_is_that_of_the_whole(tmp_path: Path, data: bytes, pi
 def test_a_file_full_of_stray_letters_says_that_they_may_be_anywhere(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"1e5\n" * 5000)
     assert survey(tmp_path / "x").stray is None
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.lists(_PIECES, max_size=40).map(b"".join),
+    piece=st.sampled_from([3, 7, 16, 1000]),
+    steps=st.lists(st.integers(1, 30), min_size=1, max_size=40),
+)
+def test_the_survey_of_a_text_that_is_being_written_is_that_of_the_whole(
+    tmp_path: Path, data: bytes, piece: int, steps: list[int]
+) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"")
+    written = 0
+
+    def grown(wanted: int) -> int:
+        nonlocal written
+        while written < min(wanted, len(data)):
+            with file.open("ab") as end:
+                written += end.write(data[written : written + steps.pop()] if steps else data[written:])
+        return written
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surveying, "_PIECE", piece)
+        patch.setattr(surveying, "_WINDOW", 4)
+        assert survey_while_written(file, grown) == survey(file)
