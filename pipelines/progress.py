@@ -166,7 +166,8 @@ def _of(done: float, total: float | None, unit: str) -> str:
 
 def _amount(value: float, unit: str) -> str:
     if unit != "B":
-        return f"{value:,.0f} {unit}".replace(",", " ").strip()
+        shown = f"{value:,.0f}"
+        return f"{shown} {unit.removesuffix('s') if shown == '1' else unit}".replace(",", " ").strip()
     for name in ("B", "kB", "MB"):
         if value < 1000:  # noqa: PLR2004 - SI prefixes
             return f"{value:.0f} {name}"

@@ -203,11 +203,10 @@ def test_lines_of_a_key_that_stands_twice(run: Run) -> None:
     "character", ["\ufffd", "\x85", "\x80", "\x00", "\x07"], ids=["U+FFFD", "NEL", "C1", "NUL", "BEL"]
 )
 def test_damaged_text_rejects_its_row(run: Run, character: str) -> None:
-    # beyond the first 256 kB, in which a NUL is taken for the mark of a binary file
-    good = [PLACE.replace("00001;", f"{number:05};") for number in range(5000)]
+    good = [PLACE.replace("00001;", f"{number:05};") for number in range(200)]
     result = run("\n".join([PLACES, *good, PLACE.replace("PAIX", f"PA{character}X")]) + "\n")
-    assert _rejected(result) == [(5002, "voie", f"RUE DE LA PA{character}X", "damaged_text")]
-    assert result.clean == 5000
+    assert _rejected(result) == [(202, "voie", f"RUE DE LA PA{character}X", "damaged_text")]
+    assert result.clean == 200
 
 
 def test_damage_in_a_column_that_is_not_read_does_not_matter(run: Run) -> None:
