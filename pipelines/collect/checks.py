@@ -114,6 +114,11 @@ class Rules:
         reasons[signal == unknown] = UNKNOWN_SIGNAL
         return reasons
 
+    def types(self, paths: pa.StringArray) -> list[str | None]:
+        """The type of each signal, None for one that the catalogue does not have."""
+        found = [self._index.get(path) for path in paths.to_pylist()]
+        return [None if at is None else self._signals[at].type for at in found]
+
     def explain(self, reason: int, path: str, kind: int, number: float, text: str | None) -> str:
         """Why a reading of ``path`` waits in quarantine, and what to do; for reasons that ``judge`` gives."""
         if reason == UNKNOWN_SIGNAL:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.collect.journal import Journal, JournalBusy
-from pipelines.collect.tables import PARTITION, QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA
+from pipelines.collect.tables import PARTITION, QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA, plain
 from pipelines.lake import Lake, Provenance
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _commit(lake: Lake, table: str, name: str, rows: pa.Table, numbers: Sequence
     )
     lake.append(
         table,
-        rows.sort_by(_ORDER[table]),
+        plain(rows).sort_by(_ORDER[table]),
         provenance,
         partition_by=PARTITION,
         transaction=(name, numbers[-1]),

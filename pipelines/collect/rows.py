@@ -101,7 +101,7 @@ def rows_of(
     kept = keep[readings.row]
     fine = np.flatnonzero(kept & (readings.reason == FINE))
     faulty = np.flatnonzero(kept & (readings.reason != FINE))
-    return _good(messages, rows, readings, fine), _bad(messages, rows, readings, faulty, rules), silent
+    return _good(messages, rows, readings, fine, rules), _bad(messages, rows, readings, faulty, rules), silent
 
 
 def _rows(messages: Sequence[Telemetry], oldest_ms: float, ahead_ms: float) -> _Rows:
@@ -149,24 +149,30 @@ def _readings(messages: Sequence[Telemetry], rows: _Rows, rules: Rules) -> _Read
     return _Readings(row, paths, values, np.where(clock != FINE, clock, rules.judge(paths, values)))
 
 
-def _good(messages: Sequence[Telemetry], rows: _Rows, readings: _Readings, at: NDArray[np.int64]) -> pa.Table:
+def _good(
+    messages: Sequence[Telemetry], rows: _Rows, readings: _Readings, at: NDArray[np.int64], rules: Rules
+) -> pa.Table:
     row = readings.row[at]
     message = pa.array(rows.message[row])
     instant_us = np.rint(rows.instant_ms[row] * 1000).astype(np.int64)
     numbers = readings.values.numbers[at]
+    paths = readings.paths.take(pa.array(at))
     columns = [
         _days(instant_us),
-        pa.array([each.vehicle for each in messages]).take(message),
-        pa.array([each.driver for each in messages], pa.string()).take(message),
-        pa.array([each.batch.boot for each in messages]).take(message),
+        pa.array([each.vehicle for each in messages]).dictionary_encode().take(message),
+        pa.array([each.driver for each in messages], pa.string()).dictionary_encode().take(message),
+        pa.array([each.batch.boot for each in messages]).dictionary_encode().take(message),
         pa.array([each.batch.seq for each in messages], pa.int64()).take(message),
         pa.array(rows.number[row]),
         _instants(instant_us),
-        readings.paths.dictionary.take(readings.paths.indices.take(pa.array(at))),
+        paths,
+        pa.array(rules.types(paths.dictionary), pa.string()).dictionary_encode().take(paths.indices),
         pa.array(numbers, mask=np.isnan(numbers)),
         readings.values.texts.take(pa.array(at)),
-        pa.array(LEVELS).take(pa.array(rows.level[row])),
+        pa.array(np.ones(len(at), np.bool_)),
+        pa.DictionaryArray.from_arrays(rows.level[row].astype(np.int32), pa.array(LEVELS)),
         _instants(np.rint(rows.received_ms[row] * 1000).astype(np.int64)),
+        pa.nulls(len(at), READINGS_SCHEMA.field("tenant").type),
     ]
     return pa.Table.from_arrays(columns, schema=READINGS_SCHEMA)
 

@@ -42,12 +42,14 @@ def test_a_batch_becomes_readings(inlet: Inlet, message: Make, batch: Batch) -> 
         "seq": 3,
         "consent": "service+statistics",
         "received_at": datetime.fromtimestamp(NOW / 1000, UTC),
+        "known": True,
+        "tenant": None,
     }
     first, second = datetime.fromtimestamp(NOW / 1000, UTC), datetime.fromtimestamp(NOW / 1000 + 1.0005, UTC)
     assert taken.readings.to_pylist() == [
-        common | {"row": 0, "ts": first, "signal": "Vehicle.Speed", "value": 50.0, "text": None},
-        common | {"row": 0, "ts": first, "signal": "Vehicle.IsMoving", "value": 1.0, "text": None},
-        common | {"row": 1, "ts": second, "signal": "Vehicle.Powertrain.Type", "value": None, "text": "ELECTRIC"},
+        common | {"row": 0, "ts": first, "signal": "Vehicle.Speed", "type": "float", "value": 50.0, "text": None},
+        common | {"row": 0, "ts": first, "signal": "Vehicle.IsMoving", "type": "boolean", "value": 1.0, "text": None},
+        common | {"row": 1, "ts": second, "signal": "Vehicle.Powertrain.Type", "type": "enum", "value": None, "text": "ELECTRIC"},
     ]
 
 
