@@ -11,9 +11,30 @@ The flow::
                          checks
 """
 
-from pipelines.collect.collector import Collector, CollectReport, Until, collect
-from pipelines.collect.compaction import CompactReport, compact_readings
-from pipelines.collect.landing import LandReport, land_pending
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.lazy import lazily
+
+if TYPE_CHECKING:
+    from pipelines.collect.collector import Collector, CollectReport, Until, collect
+    from pipelines.collect.compaction import CompactReport, compact_readings
+    from pipelines.collect.landing import LandReport, land_pending
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "CollectReport": "collector",
+        "Collector": "collector",
+        "CompactReport": "compaction",
+        "LandReport": "landing",
+        "Until": "collector",
+        "collect": "collector",
+        "compact_readings": "compaction",
+        "land_pending": "landing",
+    },
+)
 
 __all__ = [
     "CollectReport",
