@@ -39,7 +39,9 @@ def collect(
 @app.command(rich_help_panel=PANEL)
 def replay(
     files: Annotated[list[Path], typer.Argument(help="Logs to publish.", exists=True, dir_okay=False)],
-    layout: Annotated[str, typer.Option(help="What the files are, such as `twizy`.")],
+    layout: Annotated[
+        str | None, typer.Option(help="What the files are, such as `twizy`; told from their headers when absent.")
+    ] = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as the broker takes it.")] = 1.0,
     consent: Annotated[
         str, typer.Option(help="Published first: silent, service or service+statistics.")
@@ -47,19 +49,43 @@ def replay(
     vehicle: Annotated[
         str | None, typer.Option(help="The car's id in the topic; the layout's own when absent.")
     ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="When a log without a clock begins (UTC); such that it ends now.",
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write the lines and cells that could not be sent here, as CSV.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Write the labelled events that came with the logs here, as JSON lines.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
     """Publish real logs through MQTT as if the car were driving.
 
-    Example: `rocade replay T1_03_29_2021.csv --layout twizy --speed 60`
+    Example: `rocade replay T1_03_29_2021.csv --speed 60`
     """
     from pipelines import show
     from pipelines.fleet.replay import replay as run
     from pipelines.settings import load_settings
 
-    report = run(files, layout, load_settings(), speed=speed, consent=consent, vehicle=vehicle, progress=progress(json))
-    show.report("replayed", report, as_json=json)
+    report = run(
+        files,
+        layout,
+        load_settings(),
+        speed=speed,
+        consent=consent,
+        vehicle=vehicle,
+        start=start,
+        rejects=rejects,
+        truth=truth,
+        progress=progress(json),
+    )
+    show.replayed(report, as_json=json)
 
 
 @app.command(rich_help_panel=PANEL)

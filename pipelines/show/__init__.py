@@ -3,6 +3,7 @@
 Belongs here: turning the stages' values into tables and documents. Knows nothing of how they came about.
 """
 
+from pipelines.show.fleet import replayed
 from pipelines.show.open_data import difference, history, ingest, quarantine, traces
 from pipelines.show.page import console, document, error
 from pipelines.show.results import build, doctor, report, rows, tables
@@ -17,6 +18,7 @@ __all__ = [
     "history",
     "ingest",
     "quarantine",
+    "replayed",
     "report",
     "rows",
     "tables",

@@ -22,7 +22,7 @@ def log(folder: Path, name: str, *lines: str) -> Path:
 @pytest.mark.parametrize(
     ("wrong", "kind", "message"),
     [
-        ({"layout": "zoe"}, SettingsError, "'zoe' is not a layout of logs .known layouts: twizy"),
+        ({"layout": "zoe"}, SettingsError, "'zoe' is not a layout of logs .known layouts: carobd, driver_behavior, fms, obd_drivers, twizy"),
         ({"vehicle": "my/car"}, SettingsError, "'my/car' cannot be a vehicle's id"),
         ({"vehicle": "x" * 65}, SettingsError, "cannot be a vehicle's id"),
         ({"consent": "all"}, SettingsError, "one of silent, service, service.statistics"),
