@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -34,13 +34,18 @@ class Settings(BaseSettings):
         30, ge=0, description="days for which a server's word that a file is unchanged stands without reading it again"
     )
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts://, user:password@ allowed")
+    mqtt_version: Literal["5", "3.1.1"] = Field("5", description="MQTT that the broker speaks; 3.1.1 allows one worker")
     mqtt_ca: Path | None = Field(None, description="CA certificate file for mqtts://")
     mqtt_cert: Path | None = Field(None, description="client certificate file for mqtts://")
     mqtt_key: Path | None = Field(None, description="client key file for mqtts://")
     collector_name: str = Field("collector-1", description="fixed MQTT client id of the collector on this machine")
     receive_maximum: int = Field(20_000, ge=2, le=65_535, description="QoS 1 messages in flight from the broker")
     batch_messages: int = Field(5_000, ge=1, description="messages made durable together, at most")
+    batch_mb: float = Field(16, gt=0, description="MB made durable together, at most; a longer message comes alone")
     batch_seconds: float = Field(0.5, gt=0, description="seconds a message waits for company, at most")
+    inbox_mb: float = Field(32, gt=0, description="MB received and not yet taken, from which on the broker has to wait")
+    message_mb: float = Field(64, gt=0, le=256, description="MB of the longest message; brokers drop longer ones silently")
+    journal_gb: float = Field(10, gt=0, description="GB that may wait for the lake, from which on the broker has to wait")
     land_seconds: float = Field(5, gt=0, description="seconds between two commits of readings to the lake")
     session_expiry_s: int = Field(7 * 86_400, gt=0, description="seconds the broker keeps messages for us")
     oldest_reading: datetime = Field(

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from pipelines.lazy import lazily
 
 if TYPE_CHECKING:
-    from pipelines.collect.collector import Collector, CollectReport, Until, collect
+    from pipelines.collect.collector import Collector, Until, collect
     from pipelines.collect.compaction import CompactReport, compact_readings
     from pipelines.collect.landing import LandReport, land_pending
+from pipelines.collect.meter import CollectReport
 
 __getattr__ = lazily(
     __name__,
