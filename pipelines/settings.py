@@ -44,9 +44,18 @@ class Settings(BaseSettings):
     batch_mb: float = Field(16, gt=0, description="MB made durable together, at most; a longer message comes alone")
     batch_seconds: float = Field(0.5, gt=0, description="seconds a message waits for company, at most")
     inbox_mb: float = Field(32, gt=0, description="MB received and not yet taken, from which on the broker has to wait")
-    message_mb: float = Field(64, gt=0, le=256, description="MB of the longest message; brokers drop longer ones silently")
-    journal_gb: float = Field(10, gt=0, description="GB that may wait for the lake, from which on the broker has to wait")
-    land_seconds: float = Field(5, gt=0, description="seconds between two commits of readings to the lake")
+    message_mb: float = Field(
+        64, gt=0, le=256, description="MB of the longest message; brokers drop longer ones silently"
+    )
+    payload_mb: float = Field(8, gt=0, le=64, description="MB of a payload that is read; a longer one is set aside")
+    subscriptions: tuple[dict[str, Any], ...] = Field(
+        (), description="tables [[subscriptions]] of rocade.toml; Rocade's own topics when unset"
+    )
+    journal_gb: float = Field(
+        10, gt=0, description="GB that may wait for the lake, from which on the broker has to wait"
+    )
+    land_seconds: float = Field(2, gt=0, description="seconds between two commits of readings to the lake")
+    metrics_host: str = Field("127.0.0.1", description="address on which --metrics-port listens")
     session_expiry_s: int = Field(7 * 86_400, gt=0, description="seconds the broker keeps messages for us")
     oldest_reading: datetime = Field(
         datetime(2010, 1, 1, tzinfo=UTC), description="device clocks before this are faulty"

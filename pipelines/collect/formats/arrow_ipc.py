@@ -1,0 +1,164 @@
+"""Arrow IPC stream: one column a signal, a row an instant.
+
+The schema's metadata has ``rocade``, a JSON object with the head of a Rocade batch: vss, boot, seq, and t0 and driver
+where they are needed. ``dt_ms`` counts from t0, or ``ts`` is the instant itself; every other column is a signal, null
+where there is no reading.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.collect.formats.message import Batch, Grid, Unreadable, clipped
+from pipelines.collect.formats.rocade_json import read_head
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CONTENT_TYPE = "application/vnd.apache.arrow.stream"
+
+_LARGEST = 128 * 1024 * 1024  # bytes once unpacked; a few hundred bytes of a packed stream may claim any size
+_MOST_VALUES = 20_000_000
+_PER_MS = {"s": 0.001, "ms": 1.0, "us": 1e3, "ns": 1e6}
+_OFFSET_TYPES = (pa.int64(), pa.float64(), pa.int32(), pa.uint32())
+_FIX = "send an Arrow IPC stream of record batches"
+
+
+def read_stream(payload: bytes) -> Batch:
+    """A telemetry message that is a stream of record batches.
+
+    Raises:
+        Unreadable: it is not one; nothing of it can be trusted.
+    """
+    try:
+        _check_packing(payload)
+        with pa.ipc.open_stream(payload) as stream:
+            table = stream.read_all()
+        # Offsets and indices that point outside would crash whoever follows them.
+        table.validate(full=True)
+        if table.num_rows * table.num_columns > _MOST_VALUES:
+            raise Unreadable("bad_batch", f"{table.num_rows} rows of {table.num_columns} columns are too many; {_FIX}")
+        table = table.combine_chunks()
+    except (pa.ArrowException, OSError, MemoryError, ValueError, TypeError, KeyError, struct.error) as error:
+        raise Unreadable("bad_batch", f"the payload cannot be read ({clipped(str(error))}); {_FIX}") from error
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise Unreadable("bad_batch", f"a column stands twice; {_FIX}")
+    clock = "dt_ms" if "dt_ms" in names else "ts"
+    if clock not in names:
+        raise Unreadable("bad_batch", "there is neither a column dt_ms nor a column ts")
+    head = _head(table.schema.metadata or {})
+    instants = _instants_ms(table, clock)
+    if clock == "ts":
+        head["t0"] = float(instants[0]) if len(instants) else 0.0
+        instants = instants - head["t0"]
+    columns = {name: _values(table, name) for name in names if name != clock}
+    return Batch(*read_head(head), [], Grid(instants, columns))
+
+
+def _head(metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    try:
+        head = orjson.loads(metadata.get(b"rocade", b""))
+    except orjson.JSONDecodeError as error:
+        raise Unreadable("bad_batch", f"the schema's metadata `rocade` is no JSON ({error}); {_FIX} with it") from error
+    if type(head) is not dict:
+        raise Unreadable("bad_batch", f"the schema's metadata `rocade` is no JSON object; {_FIX} with it")
+    return head
+
+
+def _instants_ms(table: pa.Table, clock: str) -> NDArray[np.float64]:
+    column = _chunk(table, clock)
+    kind = column.type
+    fit = pa.types.is_timestamp(kind) if clock == "ts" else kind in _OFFSET_TYPES
+    if not fit or column.null_count:
+        wanted = "timestamps" if clock == "ts" else "int64 or float64"
+        raise Unreadable(
+            "bad_batch", f"{clock} is {clipped(str(kind))}, {column.null_count} null; it must be {wanted}, all set"
+        )
+    if clock == "ts":
+        per_ms = _PER_MS[kind.unit]
+        return np.asarray(column.cast(pa.int64()).to_numpy() / per_ms, np.float64)
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+
+
+def _values(table: pa.Table, name: str) -> pa.Array:
+    """The values of a signal; of a dictionary, written out."""
+    column = _chunk(table, name)
+    kind = column.type
+    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
+        # Written out, an entry can come as often as there are rows: look before.
+        sizes = pc.binary_length(column.dictionary).take(column.indices)
+        if (pc.sum(sizes).as_py() or 0) > _LARGEST:
+            raise Unreadable("bad_batch", f"{clipped(name)} is longer than {_LARGEST} bytes; {_FIX}")
+        return column.dictionary_decode().cast(pa.string())
+    if _is_text(kind):
+        return column.cast(pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return column
+    raise Unreadable("bad_batch", f"{clipped(name)} is {clipped(str(kind))}; send numbers, booleans or texts")
+
+
+def _chunk(table: pa.Table, name: str) -> pa.Array:
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _check_packing(payload: bytes) -> None:
+    """Refuse a packed stream that claims to be larger than what we unpack.
+
+    Each packed buffer begins with its size once unpacked. Arrow allocates whatever it says, so it is read first, from
+    the flatbuffer that describes the message (format/Message.fbs of Arrow).
+    """
+    reader = pa.ipc.MessageReader.open_stream(payload)
+    size = 0
+    while True:
+        try:
+            message = reader.read_next_message()
+        except StopIteration:
+            return
+        if message.type in ("record batch", "dictionary"):
+            size += _unpacked(bytes(message.metadata), message.body, is_dictionary=message.type == "dictionary")
+            if size > _LARGEST:
+                raise Unreadable("bad_batch", f"it unpacks to {size} bytes, of which {_LARGEST} are allowed; send less")
+
+
+def _unpacked(meta: bytes, body: pa.Buffer, *, is_dictionary: bool) -> int:
+    header = _member(meta, _u32(meta, 0), 2)
+    batch = header + _u32(meta, header)
+    if is_dictionary:
+        data = _member(meta, batch, 1)
+        batch = data + _u32(meta, data)
+    if not _member(meta, batch, 3):  # not packed: no larger than it is
+        return 0
+    vector = _member(meta, batch, 2)
+    vector += _u32(meta, vector)
+    size = 0
+    for at in range(_u32(meta, vector)):
+        offset, length = struct.unpack_from("<qq", meta, vector + 4 + 16 * at)
+        if length >= 8:  # noqa: PLR2004 - the size itself
+            size += max(0, struct.unpack_from("<q", body, offset)[0])
+    return size
+
+
+def _member(meta: bytes, table: int, number: int) -> int:
+    """Where field ``number`` of a flatbuffer table is; 0 where it is left out."""
+    vtable = table - int(struct.unpack_from("<i", meta, table)[0])
+    place = 4 + 2 * number
+    if place >= struct.unpack_from("<H", meta, vtable)[0]:
+        return 0
+    offset = int(struct.unpack_from("<H", meta, vtable + place)[0])
+    return table + offset if offset else 0
+
+
+def _u32(meta: bytes, at: int) -> int:
+    return int(struct.unpack_from("<I", meta, at)[0])
