@@ -56,6 +56,22 @@ def ranks(column: pa.ChunkedArray) -> NDArray[np.unsignedinteger[Any]]:
     return ranked
 
 
+def without_unused(rows: pa.Table) -> pa.Table:
+    """``rows`` with dictionaries of what they use alone; Parquet would write the others, too, in every row group."""
+    for at, field in enumerate(rows.schema):
+        if not pa.types.is_dictionary(field.type):
+            continue
+        values = rows.column(at).combine_chunks()
+        places = values.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        used = np.zeros(max(len(values.dictionary), 1), np.bool_)
+        used[places] = True
+        new = (np.cumsum(used) - 1).astype(np.int32)
+        codes = pa.array(new[places], mask=values.indices.is_null().to_numpy(zero_copy_only=False))
+        names = values.dictionary.take(pa.array(np.flatnonzero(used[: len(values.dictionary)])))
+        rows = rows.set_column(at, field.name, pa.DictionaryArray.from_arrays(codes, names))
+    return rows
+
+
 def write_file(rows: pa.Table, path: Path) -> None:
     """Readings of one day, fast rather than small; when this returns the file is durable."""
     with open_file(path, rows.schema, _FAST) as file:
