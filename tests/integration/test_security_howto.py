@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import free_port
+from secured import NOT_AUTHORIZED, Authority, Peer, Secured
 
 pytestmark = pytest.mark.mosquitto
 
@@ -63,6 +64,32 @@ def test_from_nothing_to_a_secured_broker(require: Callable[[str, str], Path], t
     assert code == 0, text
     assert re.search("Publish [0-9]+ failed: Not authorized", text)
     assert re.search("Vehicle.Speed.*48.2", text), text
+
+
+def test_the_lines_for_devices_with_topics_of_their_own(require: Callable[[str, str], Path], tmp_path: Path) -> None:
+    lines = re.search(r"^```\n(pattern write ovms.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert lines is not None
+    authority = Authority(require("openssl", "openssl"), tmp_path / "ca").found()
+    users = {"anna": "a long pass phrase", "bert": "another one"}
+    broker = Secured(require("mosquitto", "mosquitto"), tmp_path / "broker", authority, users).prepare()
+    with (broker.folder / "acl").open("a") as acl:
+        acl.write("\n" + lines[1])
+    broker.start()
+    collector = Peer(broker.cars, authority.context("collector"))
+    anna, bert = (Peer(broker.owners, authority.context(), login=login) for login in users.items())
+    try:
+        collector.listen("#")
+        assert bert.say("ovms/anna/model3/metric/v/p/speed") == NOT_AUTHORIZED
+        assert bert.say("rocade/v1/anna-model3/consent") == NOT_AUTHORIZED
+        for topic in ("ovms/anna/model3/metric/v/p/speed", "rocade/v1/anna-model3/consent"):
+            assert anna.say(topic, topic.encode()) == 0
+        assert collector.hears(2)
+        assert collector.say("ovms/collector/model3/metric") == NOT_AUTHORIZED
+    finally:
+        for each in (collector, anna, bert):
+            each.leave()
+        broker.stop()
+    assert {topic.encode() == said for topic, said in collector.heard[:2]} == {True}
 
 
 def test_docker_mounts_what_the_page_makes_and_nothing_else() -> None:
