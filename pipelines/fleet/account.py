@@ -127,7 +127,9 @@ class ReplayReport:
 
 
 def write_rejects(target: Path, files: Sequence[ReplayedFile]) -> None:
-    """What was not published, a line each, with the text of the log's line: ``scope`` says whether all of it is meant.
+    """What was not published, a line each; ``scope`` says whether the whole line of the log is meant.
+
+    The log's own text stands beside it, but for lines that hold an identity.
 
     Raises:
         SettingsError: it cannot be written.
@@ -137,12 +139,11 @@ def write_rejects(target: Path, files: Sequence[ReplayedFile]) -> None:
             writer = csv.writer(handle)
             writer.writerow(["file", "line", "scope", "column", "value", "reason", "text"])
             for file in files:
-                texts: dict[Path, list[str]] = {}
-                for scope, faults in (("line", file.rejected), ("cell", file.left_out)):
-                    for fault in faults:
-                        lines = texts.setdefault(fault.file, raw_lines(fault.file))
-                        text = lines[fault.line - 1]
-                        writer.writerow([fault.file, fault.line, scope, fault.column, fault.value, fault.reason, text])
+                faults = [("line", fault) for fault in file.rejected] + [("cell", fault) for fault in file.left_out]
+                texts = {source: raw_lines(source) for source in {fault.file for _, fault in faults}}
+                for scope, fault in faults:
+                    text = "" if fault.secret else texts[fault.file][fault.line - 1]
+                    writer.writerow([fault.file, fault.line, scope, fault.column, fault.value, fault.reason, text])
     except OSError as error:
         raise SettingsError(
             f"cannot be written: {error.strerror}", where=str(target), fix="name another file"

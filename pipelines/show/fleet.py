@@ -55,9 +55,9 @@ def _account(file: ReplayedFile) -> Iterable[str]:
     for reason, faults in _grouped(file.rejected, by_column=False).items():
         yield f"set aside: {number(len(faults))} ({_places(faults)}) {reason}"
     for reason, faults in _grouped(file.left_out, by_column=True).items():
-        yield f"left out: {number(len(faults))} cells ({_places(faults)}) {reason}"
+        yield f"left out: {number(len(faults))} cell{'s' * (len(faults) > 1)} ({_places(faults)}) {reason}"
     if file.repaired:
-        yield f"repaired: {number(len(file.repaired))} lines' instants, from their neighbours ({_lines(file.repaired)})"
+        yield f"repaired: the instant of {number(len(file.repaired))}, from the lines around ({_lines(file.repaired)})"
     if file.dropped_columns:
         yield f"no signal for: {', '.join(file.dropped_columns)}"
     for remark in file.remarks:

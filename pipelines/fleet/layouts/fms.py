@@ -58,6 +58,7 @@ def read(file: Path, _oldest: datetime, _newest: datetime) -> Log:
                 reason = "is no delay: the line's instant is lost, and later ones are early by it"
                 fault = sheet.fault(line, "delay", sheet.lines[line][sheet.place("delay")], reason)
         reading = _reading(sheet, line) if fault is None else fault
+        reading = _identity(sheet, line) or reading
         if isinstance(reading, Fault):
             log.rejected.append(reading)
             continue
@@ -86,6 +87,14 @@ def _delay(text: str) -> float | None:
     return delay if delay >= 0 else None
 
 
+def _identity(sheet: Sheet, line: int) -> Fault | None:
+    """The fault of a line that tells who somebody is, whatever else is wrong with it; its text is repeated nowhere."""
+    path = next((cell for cell in sheet.lines[line] if _PATH.fullmatch(cell) and _IDENTITIES.search(cell)), None)
+    if path is None:
+        return None
+    return Fault(sheet.file, line, "signal", path, "is an identity and not sent", secret=True)
+
+
 def _reading(sheet: Sheet, line: int) -> dict[str, Value] | Fault:
     """The one reading of a line, or why there is none."""
     kind, path, text = (sheet.lines[line][sheet.place(title)] for title in ("field", "signal", "value"))
@@ -93,9 +102,6 @@ def _reading(sheet: Sheet, line: int) -> dict[str, Value] | Fault:
         return sheet.fault(line, "field", kind, "is not `current`: what somebody wanted is no reading")
     if not _PATH.fullmatch(path):
         return sheet.fault(line, "signal", path, "is no VSS path")
-    if _IDENTITIES.search(path):
-        # The value itself is not repeated: the file of what was set aside must not spread it.
-        return sheet.fault(line, "signal", path, "is an identity, which is not sent")
     value = _value(path, text)
     if value is None:
         return sheet.fault(line, "value", text, "is no number and neither True nor False")

@@ -23,6 +23,7 @@ class Fault:
         column: the header's name, or empty when the whole line is meant.
         value: what stands there.
         reason: what is wrong with it, in words that do not change from line to line.
+        secret: whether the line names somebody, so that its text is not to be repeated anywhere.
     """
 
     file: Path
@@ -30,6 +31,7 @@ class Fault:
     column: str
     value: str
     reason: str
+    secret: bool = False
 
     def __str__(self) -> str:
         column = f", column {self.column}" if self.column else ""

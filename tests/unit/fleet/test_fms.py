@@ -72,13 +72,20 @@ def test_the_delay_of_a_line_that_is_set_aside_still_passes(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["Vehicle.VehicleIdentification.VIN", "Vehicle.Tachograph.Driver.Driver1.Identification"],
+    "line",
+    [
+        "current,Vehicle.VehicleIdentification.VIN,SECRET,0",
+        "current,Vehicle.Tachograph.Driver.Driver1.Identification,SECRET,0",
+        "current,Vehicle.VehicleIdentification.VIN,SECRET",  # whatever else is wrong with it
+        "target,Vehicle.VehicleIdentification.VIN,SECRET,0",
+        "current,Vehicle.VehicleIdentification.VIN,SECRET,soon",
+    ],
 )
-def test_an_identity_is_not_sent_and_not_repeated_in_the_account(tmp_path: Path, path: str) -> None:
-    log = read_text(tmp_path, "fms", HEADER, f"current,{path},SECRET,0", "current,Vehicle.Speed,1,0")
+def test_an_identity_is_not_sent_and_not_repeated_in_the_account(tmp_path: Path, line: str) -> None:
+    log = read_text(tmp_path, "fms", HEADER, line, "current,Vehicle.Speed,1,0")
     assert [str(values) for _, values in log.rows] == ["{'Vehicle.Speed': 1}"]
     (fault,) = log.rejected
+    assert fault.secret
     assert "SECRET" not in str(fault)
 
 

@@ -123,8 +123,8 @@ def test_the_report_tells_what_was_set_aside_and_why(tmp_path: Path) -> None:
     text = run(str(file), "--rejects", str(tmp_path / "rejects.csv"))
     assert "obd.csv: 33 lines read = 32 published + 1 set aside" in text
     assert "set aside: 1 (line 34, such as '?') cannot be a vehicle's id" in text
-    assert "left out: 1 cells (line 33, such as '5mph') SPEED: does not read as a value of its column" in text
-    assert "repaired: 1 lines' instants, from their neighbours (line 32)" in text
+    assert "left out: 1 cell (line 33, such as '5mph') SPEED: does not read as a value of its column" in text
+    assert "repaired: the instant of 1, from the lines around (line 32)" in text
     assert "note: s1: from 2017-12-15 17:46:09 UTC, known to within 4 970 s" in text
     assert "nobody was subscribed to 1 of the messages" in text
     assert (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines() == [
@@ -142,3 +142,16 @@ def test_the_json_account_adds_up(tmp_path: Path) -> None:
     assert file["rows"] == sum(drive["rows"] for drive in file["drives"]) == report["published"]["rows"]
     assert report["vehicles"] == ["natal-s1", "natal-s2"]
     assert report["layout"] == "obd_drivers"
+
+
+def test_an_identity_is_not_even_in_the_file_of_rejects(tmp_path: Path) -> None:
+    file = fms(tmp_path, "truck.csv", 3)
+    with file.open("a", encoding="utf-8") as handle:
+        handle.write("current,Vehicle.VehicleIdentification.VIN,SECRET,0\ncurrent,Vehicle.Speed,fast,0\n")
+    shown = run(str(file), "--json", "--rejects", str(tmp_path / "rejects.csv"))
+    kept = (tmp_path / "rejects.csv").read_text(encoding="utf-8")
+    assert "SECRET" not in shown + kept
+    assert kept.splitlines()[1] == (
+        f"{file},5,line,signal,Vehicle.VehicleIdentification.VIN,is an identity and not sent,"
+    )
+    assert kept.splitlines()[2].endswith('"current,Vehicle.Speed,fast,0"')
