@@ -15,8 +15,12 @@ PANEL = "Telemetry"
 
 @app.command(rich_help_panel=PANEL)
 def collect(
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the telemetry; a core each is enough.")] = 1,
     idle: Annotated[float | None, typer.Option(help="Stop after this many seconds without a message.")] = None,
     max_messages: Annotated[int | None, typer.Option(help="Stop after this many messages.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve metrics for Prometheus on this port.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
@@ -25,15 +29,63 @@ def collect(
     The broker is ROCADE_MQTT_URL. A message is acknowledged only when its readings are on disk.
     """
     import signal
+    from contextlib import ExitStack
 
     from pipelines import show
-    from pipelines.collect import Collector, Until
+    from pipelines.collect import Collector, Until, Workers
+    from pipelines.collect.metrics import served
+    from pipelines.collect.workers import retire_former
     from pipelines.settings import load_settings
 
-    collector = Collector(load_settings(), until=Until(idle_s=idle, messages=max_messages), progress=progress(json))
+    settings, until, told = load_settings(), Until(idle_s=idle, messages=max_messages), progress(json)
+    collector: Collector | Workers = (
+        Collector(settings, until=until, progress=told)
+        if workers == 1
+        else Workers(settings, workers, until=until, progress=told)
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: collector.stop())
-    show.report("collected", collector.run(), as_json=json)
+    with ExitStack() as stack:
+        if metrics_port is not None:
+            stack.enter_context(served(settings, metrics_port))
+        if workers == 1:
+            retire_former(settings, told)
+        report = collector.run()
+    show.report("collected", report, as_json=json)
+
+
+@app.command(rich_help_panel=PANEL)
+def status(
+    *,
+    watch: Annotated[bool, typer.Option(help="Show it anew every second until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """What the collectors of this home are doing: rates, lag, what waits, and what to do about those that are down."""
+    import time
+    from dataclasses import asdict
+
+    from pipelines import show
+    from pipelines.collect.status import collectors
+    from pipelines.settings import load_settings
+
+    settings = load_settings()
+    if json:
+        show.document({"collectors": [asdict(each) for each in collectors(settings)]})
+        return
+    console = show.console()
+    if not watch:
+        found = collectors(settings)
+        console.print(show.collectors(found) if found else "no collector has run here; `rocade collect` starts one")
+        return
+    from rich.live import Live
+
+    with Live(console=console, refresh_per_second=2) as live:
+        try:
+            while True:
+                live.update(show.collectors(collectors(settings)))
+                time.sleep(1)
+        except KeyboardInterrupt:
+            return
 
 
 @app.command(rich_help_panel=PANEL)

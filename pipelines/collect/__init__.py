@@ -6,9 +6,9 @@ landed. Does not: consents and pseudonyms themselves (privacy), samples and trip
 The flow::
 
     broker -> session -> intake -> journal -> landing -> core.readings, quarantine.messages
-              (thread)   consent   fsync,     (thread)
-                         names     then ack
-                         checks
+              (thread)   consent   (thread)   (thread, or the process that minds several workers)
+                         names     fsync,
+                         checks    then ack
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.collect.compaction import CompactReport, compact_readings
     from pipelines.collect.landing import LandReport, land_pending
 from pipelines.collect.meter import CollectReport
+from pipelines.collect.workers import Workers
 
 __getattr__ = lazily(
     __name__,
@@ -43,6 +44,7 @@ __all__ = [
     "CompactReport",
     "LandReport",
     "Until",
+    "Workers",
     "collect",
     "compact_readings",
     "land_pending",

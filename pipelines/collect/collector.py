@@ -27,6 +27,7 @@ from pipelines.collect.landing import next_number
 from pipelines.collect.meter import CollectReport, Meter
 from pipelines.collect.preflight import check_window
 from pipelines.collect.recall import horizon, recall
+from pipelines.collect.seen import Seen
 from pipelines.collect.session import Session, Wanted, filters_for
 from pipelines.collect.sessions import open_session
 from pipelines.collect.status import Beat
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.collect.formats import Message
-    from pipelines.collect.seen import Seen
     from pipelines.progress import Step
     from pipelines.settings import Settings
+
+FILTERS = "filters.json"
+"""In a journal's folder: what the broker may hold for its collector."""
 
 _TICK_S = 0.1  # how soon a stop is noticed
 _LOOK_S = 1.0  # between two looks at how much waits for the lake
@@ -107,6 +110,7 @@ class Collector:
         self._notes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._meter = Meter()
         self._journal = Journal(settings.journal / settings.collector_name)
+        self._filters = self._journal.folder / FILTERS
 
     def stop(self) -> None:
         """Finish what was received, land it, and return from ``run``."""
@@ -125,7 +129,7 @@ class Collector:
         with self._journal.locked():
             if not self._shared:
                 lander.land()
-            seen = recall(settings)
+            seen = Seen() if self._shared else recall(settings)  # whoever lands for us asks the lake
             ledger = self._ledger()
             intake = _intake(settings, ledger, seen)
             for message in retained_consents(settings):
@@ -135,6 +139,7 @@ class Collector:
             durable = Durable(self._journal, next_number(lake, self._journal), session, self._meter, self._notes.put)
             beat = Beat(settings, self._meter, session, self._journal.folder)
             session.open()
+            drained = False
             try:
                 self.ready.set()
                 beat.start()
@@ -144,13 +149,17 @@ class Collector:
                 with self._progress.step("collect", unit="messages") as step:
                     self._loop(session, _Work(intake, ledger, durable, self._meter), seen, step)
                 durable.finish(_PATIENCE_S)
+                drained = not self._stopping
             finally:
-                session.close(forget=self._retire)
+                session.close(forget=self._retire and drained)
                 lander.stop()
                 beat.stop()
                 self._tell()
             if not self._shared:
                 lander.land()
+            if self._retire and drained:
+                self._filters.unlink(missing_ok=True)
+                beat.remove()
         return self._meter.report()
 
     def _loop(self, session: Session, work: _Work, seen: Seen, step: Step) -> None:
@@ -215,12 +224,11 @@ class Collector:
     def _session(self) -> Session:
         """The session, without what an earlier run subscribed to and this one does not."""
         wanted = [] if self._retire else filters_for(_others(self._settings), shared=self._shared)
-        file = self._journal.folder / "filters.json"
-        before: list[str] = orjson.loads(file.read_bytes()) if file.exists() else []
+        before: list[str] = orjson.loads(self._filters.read_bytes()) if self._filters.exists() else []
         names = [each.filter for each in wanted]
         unwanted = [each for each in before if each not in names]
         if before != names:
-            write_whole(file, orjson.dumps([*names, *unwanted]).decode())
+            write_whole(self._filters, orjson.dumps([*names, *unwanted]).decode())
         return open_session(self._settings, wanted, self._notes.put, unwanted=unwanted)
 
 

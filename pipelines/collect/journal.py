@@ -71,6 +71,12 @@ class Journal:
         finally:
             lock.release()
 
+    @contextmanager
+    def landing(self) -> Iterator[None]:
+        """Keep others from landing these segments meanwhile; writing new ones goes on."""
+        with FileLock(self.folder / "landing.lock"):
+            yield
+
     def numbers(self) -> list[int]:
         """Numbers of the segments that are there, ascending."""
         return sorted(int(file.stem) for file in self.folder.glob("*.arrow"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.collect.journal import Journal
     from pipelines.collect.meter import Meter
+    from pipelines.collect.once import Once
     from pipelines.lake.store import Lake
 
 _LONGEST_S = 60.0
@@ -36,6 +37,7 @@ class Lander:
         every_s: seconds between two landings.
         meter: where to count.
         notify: told when a landing fails, and when one succeeds again.
+        once: what has landed, where messages may come to several journals.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Lander:
         every_s: float,
         meter: Meter,
         notify: Callable[[str], None],
+        *,
+        once: Once | None = None,
     ) -> None:
         self._lake, self._journals, self._every_s = lake, journals, every_s
-        self._meter, self._notify = meter, notify
+        self._meter, self._notify, self._once = meter, notify, once
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lander", daemon=True)
 
@@ -69,7 +73,7 @@ class Lander:
         """
         for journal in self._journals:
             began = time.monotonic()
-            report = land(self._lake, journal)
+            report = land(self._lake, journal, self._once)
             self._meter.landed(report, time.monotonic() - began)
 
     def _run(self) -> None:

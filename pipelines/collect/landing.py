@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from pipelines.collect.once import Once
     from pipelines.settings import Settings
 
 _ROWS_AT_ONCE = 1_000_000  # rows of one commit: about 80 MB in memory, and as much again while they are put in order
@@ -62,27 +63,44 @@ def application(collector: str) -> str:
 def next_number(lake: Lake, journal: Journal) -> int:
     """The number of the next segment: above all that were ever landed or written."""
     name = application(journal.folder.name)
+    written = journal.numbers()  # first: what another process lands meanwhile is in one of the two
     landed = [lake.committed_sequence(table, name) for table in (READINGS, QUARANTINE)]
-    return max(*landed, *journal.numbers(), -1) + 1
+    return max(*landed, *written, -1) + 1
 
 
-def land(lake: Lake, journal: Journal) -> LandReport:
-    """Bring all segments of ``journal`` into ``lake``; the caller holds the journal's lock.
+def land(lake: Lake, journal: Journal, once: Once | None = None) -> LandReport:
+    """Bring all segments of ``journal`` into ``lake``; the collector that writes it may go on meanwhile.
+
+    Args:
+        lake: where to.
+        journal: what to land.
+        once: what has landed of several journals, where messages may come twice.
 
     Raises:
         LakeError: a commit failed; the segments stay.
         CollectError: a segment cannot be read.
     """
+    if not journal.numbers():
+        return LandReport()
+    with journal.landing():
+        try:
+            return _land(lake, journal, once)
+        finally:
+            if once is not None:
+                once.abandon()
+
+
+def _land(lake: Lake, journal: Journal, once: Once | None) -> LandReport:
     name = application(journal.folder.name)
     total = LandReport()
     waiting = journal.numbers()
-    if not waiting:
-        return total
     landed = {table: lake.committed_sequence(table, name) for table in (READINGS, QUARANTINE)}
     while waiting:
-        numbers, readings, rejected = _load(journal, waiting, landed)
+        numbers, readings, rejected = _load(journal, waiting, landed, once)
         waiting = waiting[len(numbers) :]
         commits = _commit(lake, READINGS, name, readings, numbers) + _commit(lake, QUARANTINE, name, rejected, numbers)
+        if once is not None:
+            once.settle()
         for number in numbers:
             journal.delete(number)
         total = LandReport(
@@ -121,7 +139,9 @@ def land_pending(settings: Settings) -> LandReport:
     return LandReport(total.readings, total.rejected, total.segments, total.commits, tuple(busy))
 
 
-def _load(journal: Journal, waiting: Sequence[int], landed: dict[str, int]) -> tuple[list[int], pa.Table, pa.Table]:
+def _load(
+    journal: Journal, waiting: Sequence[int], landed: dict[str, int], once: Once | None
+) -> tuple[list[int], pa.Table, pa.Table]:
     """The next segments together, as many as go into one commit, without what either table has already."""
     numbers: list[int] = []
     readings, rejected = [READINGS_SCHEMA.empty_table()], [QUARANTINE_SCHEMA.empty_table()]
@@ -130,6 +150,11 @@ def _load(journal: Journal, waiting: Sequence[int], landed: dict[str, int]) -> t
         if rows >= _ROWS_AT_ONCE:
             break
         good, bad = journal.read(number)
+        if once is not None:
+            if number > max(landed.values()):
+                good, bad = once.admit(good, bad)
+            elif number > landed[READINGS]:  # readings go first, so there were none but those that had landed before
+                good = good.slice(0, 0)
         if number > landed[READINGS]:
             readings.append(good)
         if number > landed[QUARANTINE]:

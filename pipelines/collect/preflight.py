@@ -25,9 +25,9 @@ _WIDEST_WINDOW = 65_535
 _FAILURE = 0x80  # reason codes from here on are refusals
 
 INVISIBLE = (
-    "whether the broker drops what it cannot queue is not to be seen from here (Mosquitto keeps 1,000 messages for an "
-    "absent client and drops the rest silently): it needs `max_queued_messages 0` and `persistence true`, as in "
-    "docker/mosquitto.conf; `rocade status` counts what is missing"
+    "whether the broker drops what it cannot queue is not to be seen from here: Mosquitto keeps 1,000 messages for an "
+    "absent client and drops the rest silently, unless max_queued_messages and persistence are set as in "
+    "docker/mosquitto.conf (`rocade doctor --mosquitto FILE` checks yours); core.gaps shows what is missing"
 )
 """What a client cannot check, said once at each start."""
 
@@ -85,7 +85,7 @@ def check_answer(settings: Settings, wanted: Sequence[Wanted], answer: ConnAckPa
     if answer.receive_max < settings.batch_messages:
         yield (
             f"the broker keeps few messages in flight ({answer.receive_max}): a batch will be no longer than that, and "
-            "slow; let it keep more (Mosquitto: max_inflight_messages 0)"
+            "slow; let it keep more (Mosquitto: max_inflight_messages 20000)"
         )
     yield INVISIBLE
 

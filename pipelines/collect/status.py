@@ -90,6 +90,10 @@ class Beat:
             self._thread.join()
             self._write(ended=True)
 
+    def remove(self) -> None:
+        """Leave no trace: the collector is no more."""
+        self._file.unlink(missing_ok=True)
+
     def _run(self) -> None:
         while True:
             self._write(ended=False)
@@ -126,7 +130,7 @@ def status_folder(settings: Settings) -> Path:
 def collectors(settings: Settings) -> list[Status]:
     """All collectors that this home knows, by name."""
     files = {file.stem: file for file in status_folder(settings).glob("*.json")}
-    folders = {folder.name for folder in settings.journal.iterdir()} if settings.journal.is_dir() else set()
+    folders = {file.parent.name for file in settings.journal.glob("*/*.arrow")}
     return [_status(settings, name, files.get(name)) for name in sorted(files.keys() | folders)]
 
 

@@ -179,7 +179,7 @@ def test_a_broker_that_would_lose_messages_is_refused(answer: dict[str, Any], wh
 
 def test_what_a_client_cannot_see_of_a_broker_is_said() -> None:
     with FakeBroker(receive_max=20) as broker, session(broker) as made:
-        assert any("max_queued_messages 0" in note for note in made.notes)
+        assert any("max_queued_messages" in note for note in made.notes)
         assert any("few messages in flight (20)" in note for note in made.notes)
 
 
