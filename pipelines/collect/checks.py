@@ -87,7 +87,7 @@ class Rules:
         with np.errstate(invalid="ignore"):  # NaN, where there is no number, compares as false
             outside = (numbers < self._minimum[signal]) | (numbers > self._maximum[signal])
             outside |= integer & (np.abs(numbers) >= EXACT)
-            broken = self._whole[signal] & (numbers % 1 != 0)
+            broken = self._whole[signal] & (numbers != np.floor(numbers))
         reasons = np.zeros(len(signal), np.int8)
         reasons[outside | (numeric & ~np.isfinite(numbers))] = OUT_OF_RANGE
         worded = np.flatnonzero((kinds == TEXT) | (kinds == LIST))
@@ -102,10 +102,11 @@ class Rules:
         A fraction of a signal that the catalogue calls an integer, for the width of a car's bus, is a float.
         """
         types = self._type[np.minimum(code, self.known)]
-        strange = types == len(TYPES)
+        strange = np.flatnonzero(types == len(TYPES))
         types[strange] = _TYPE_OF_KIND[values.kinds[strange]]
         with np.errstate(invalid="ignore"):
-            types[(types == _TYPE["integer"]) & (values.numbers % 1 != 0)] = _TYPE["float"]
+            broken = values.numbers != np.floor(values.numbers)
+        types[(types == _TYPE["integer"]) & broken] = _TYPE["float"]
         return types
 
     def explain(  # noqa: PLR0911 - one sentence a case

@@ -16,10 +16,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines.collect.formats.message import Unreadable, clipped
-from pipelines.collect.values import BOOLEAN, FLOAT, TEXT, Values, column_values, join_values, split_values
+from pipelines.collect.values import BOOLEAN, FLOAT, TEXT, Values, join_values, split_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -160,24 +159,16 @@ class Columns:
         for first, grid in self._grids:
             height = len(grid.offsets_ms)
             every = np.arange(first, first + height)
-            rows, codes, values, plain = [], [], [], []
-            for path, column in grid.columns.items():
-                code, whole = self._code(path), column.null_count == 0
-                if whole and column.type == pa.float64():  # nearly all: their values together make one array
-                    plain.append((code, column.to_numpy()))
-                    continue
-                there = every if whole else every[column.is_valid().to_numpy(zero_copy_only=False)]
-                rows.append(there)
-                codes.append(np.full(len(there), code, np.int32))
-                values.append(column_values(column if whole else column.drop_null()))
-            if plain:
-                size = height * len(plain)
-                rows.append(np.tile(every, len(plain)))
-                codes.append(np.repeat(np.array([code for code, _ in plain], np.int32), height))
-                numbers = np.concatenate([column for _, column in plain])
-                values.append(Values(np.full(size, FLOAT, np.int8), numbers, pa.nulls(size, pa.string())))
-            if values:
-                yield np.concatenate(rows), np.concatenate(codes), join_values(values)
+            for names, values, there in grid.lanes:
+                codes = self._grid_codes.get(names)
+                if codes is None:
+                    codes = self._grid_codes[names] = np.array([self._code(name) for name in names], np.int32)
+                    self._names += len(names)
+                if there is None:
+                    yield np.tile(every, len(names)), np.repeat(codes, height), values
+                else:
+                    column, row = np.nonzero(there)
+                    yield row + first, codes[column], values
 
     def _layout(self, names: tuple[str, ...]) -> _Layout:
         places: tuple[list[int], ...] = tuple([] for _ in _EXPECTED)
@@ -211,6 +202,7 @@ class Columns:
         self._codes = {path: at for at, path in enumerate(self._paths)}
         self._fit = [True] * len(self._paths)
         self._layouts: dict[tuple[str, ...], _Layout] = {}
+        self._grid_codes: dict[tuple[str, ...], NDArray[np.int32]] = {}
         self._names = 0
 
 

@@ -118,8 +118,8 @@ def _rows(messages: Sequence[Telemetry], columns: Columns, oldest_ms: float, ahe
     starts = np.cumsum(heights) - heights
     message = np.repeat(np.arange(len(messages)), heights)
     offset_ms = np.array(columns.offsets_ms, np.float64)
-    instant_ms = np.array([each.t0_ms for each in messages])[message] + offset_ms
-    received_ms = np.array([each.received_ms for each in messages])[message]
+    instant_ms = np.array([each.t0_ms for each in messages], np.float64)[message] + offset_ms
+    received_ms = np.array([each.received_ms for each in messages], np.float64)[message]
     past = ~(instant_ms >= oldest_ms)  # what is no number is no clock either
     future = instant_ms > received_ms + ahead_ms
     # Where the device's clock cannot be believed, the time of receipt decides what it may be kept under.
@@ -151,9 +151,11 @@ def _levels(
 
 
 def _good(messages: Sequence[Telemetry], rows: _Rows, laid: Laid, at: NDArray[np.int64], rules: Rules) -> pa.Table:
-    row, code = laid.row[at], laid.code[at]
+    whole = len(at) == len(laid.row)  # nearly always: then nothing has to be picked out
+    row, code, values = (
+        (laid.row, laid.code, laid.values) if whole else (laid.row[at], laid.code[at], laid.values.take(at))
+    )
     message = rows.message[row]
-    values = laid.values.take(at)
     instant_us = np.rint(np.where(rows.clock == FINE, rows.instant_ms, 0) * 1000).astype(np.int64)
     received_us = np.rint(rows.received_ms * 1000).astype(np.int64)
     known = code < rules.known

@@ -77,17 +77,14 @@ def split_values(values: Sequence[object], expected: int | None = None) -> Value
     return Values(kinds, numbers, pa.array(texts, pa.string()))
 
 
-def column_values(column: pa.Array) -> Values:
-    """An Arrow column of numbers, booleans or strings, without nulls."""
-    kind, size = column.type, len(column)
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        whole = INTEGER if pa.types.is_integer(kind) else FLOAT
-        numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return Values(np.full(size, whole, np.int8), numbers, pa.nulls(size, pa.string()))
-    if pa.types.is_boolean(kind):
-        numbers = column.to_numpy(zero_copy_only=False).astype(np.float64)
-        return Values(np.full(size, BOOLEAN, np.int8), numbers, pa.nulls(size, pa.string()))
-    return Values(np.full(size, TEXT, np.int8), np.full(size, np.nan), column)
+def column_values(columns: Sequence[pa.Array], kind: int) -> Values:
+    """Arrow columns without nulls, one after the other: numbers or booleans, or strings where ``kind`` is TEXT."""
+    size = sum(map(len, columns))
+    kinds = np.full(size, kind, np.int8)
+    if kind == TEXT:
+        return Values(kinds, np.full(size, np.nan), pa.concat_arrays(columns))
+    parts = [column.to_numpy(zero_copy_only=False) for column in columns]
+    return Values(kinds, np.concatenate(parts, dtype=np.float64, casting="unsafe"), pa.nulls(size, pa.string()))
 
 
 def join_values(parts: Sequence[Values]) -> Values:

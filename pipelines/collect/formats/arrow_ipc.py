@@ -8,6 +8,8 @@ where there is no reading.
 from __future__ import annotations
 
 import struct
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +19,11 @@ import pyarrow.compute as pc
 
 from pipelines.collect.formats.message import Batch, Grid, Unreadable, clipped
 from pipelines.collect.formats.rocade_json import read_head
+from pipelines.collect.values import BOOLEAN, FLOAT, INTEGER, TEXT, Values, column_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
@@ -38,28 +43,97 @@ def read_stream(payload: bytes) -> Batch:
     """
     try:
         _check_packing(payload)
-        with pa.ipc.open_stream(payload) as stream:
-            table = stream.read_all()
-        # Offsets and indices that point outside would crash whoever follows them.
-        table.validate(full=True)
-        if table.num_rows * table.num_columns > _MOST_VALUES:
-            raise Unreadable("bad_batch", f"{table.num_rows} rows of {table.num_columns} columns are too many; {_FIX}")
-        table = table.combine_chunks()
+        return _read(payload)
     except (pa.ArrowException, OSError, MemoryError, ValueError, TypeError, KeyError, struct.error) as error:
         raise Unreadable("bad_batch", f"the payload cannot be read ({clipped(str(error))}); {_FIX}") from error
-    names = table.column_names
+
+
+def _read(payload: bytes) -> Batch:
+    with pa.ipc.open_stream(payload) as stream:
+        batches = list(stream)
+        batch = batches[0] if len(batches) == 1 else _together(batches, stream.schema)
+    # Offsets and indices that point outside would crash whoever follows them.
+    batch.validate(full=True)
+    if batch.num_rows * batch.num_columns > _MOST_VALUES:
+        raise Unreadable("bad_batch", f"{batch.num_rows} rows of {batch.num_columns} columns are too many; {_FIX}")
+    plan = _planned(batch.schema)
+    head = _head(batch.schema.metadata or {})
+    columns = batch.columns
+    instants = _instants_ms(columns[plan.clock], plan.clock_name)
+    if plan.clock_name == "ts":
+        head["t0"] = float(instants[0]) if len(instants) else 0.0
+        instants = instants - head["t0"]
+    lanes = [(names, *_lane(kind, names, [columns[at] for at in places])) for kind, names, places in plan.lanes]
+    return Batch(*read_head(head), [], Grid(instants, lanes))
+
+
+def _lane(kind: int, names: Sequence[str], columns: Sequence[pa.Array]) -> tuple[Values, NDArray[np.bool_] | None]:
+    if kind == TEXT:
+        columns = [_text(column, name) for name, column in zip(names, columns, strict=True)]
+    if not any(column.null_count for column in columns):
+        return column_values(columns, kind), None
+    there = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns])
+    return column_values([column.drop_null() for column in columns], kind), there
+
+
+def _together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    for batch in batches:
+        batch.validate(full=True)
+    if not any(batch.num_rows for batch in batches):
+        return pa.RecordBatch.from_pylist([], schema)
+    return pa.Table.from_batches(batches, schema).combine_chunks().to_batches()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which column of a schema is what.
+
+    Attributes:
+        schema: that it is for.
+        clock_name: ``dt_ms`` or ``ts``.
+        clock: where it is.
+        lanes: for each kind of values the names and places of its columns.
+    """
+
+    schema: pa.Schema
+    clock_name: str
+    clock: int
+    lanes: Sequence[tuple[int, tuple[str, ...], Sequence[int]]]
+
+
+_plans: deque[_Plan] = deque(maxlen=32)  # schemas met lately: a fleet has few, and comparing costs less than planning
+
+
+def _planned(schema: pa.Schema) -> _Plan:
+    for plan in _plans:
+        if plan.schema.equals(schema, check_metadata=False):
+            return plan
+    names = schema.names
     if len(set(names)) < len(names):
         raise Unreadable("bad_batch", f"a column stands twice; {_FIX}")
     clock = "dt_ms" if "dt_ms" in names else "ts"
     if clock not in names:
         raise Unreadable("bad_batch", "there is neither a column dt_ms nor a column ts")
-    head = _head(table.schema.metadata or {})
-    instants = _instants_ms(table, clock)
-    if clock == "ts":
-        head["t0"] = float(instants[0]) if len(instants) else 0.0
-        instants = instants - head["t0"]
-    columns = {name: _values(table, name) for name in names if name != clock}
-    return Batch(*read_head(head), [], Grid(instants, columns))
+    lanes: dict[int, list[int]] = {}
+    for at, field in enumerate(schema):
+        if field.name != clock:
+            lanes.setdefault(_kind(field.type, field.name), []).append(at)
+    named = [(kind, tuple(names[at] for at in places), places) for kind, places in lanes.items()]
+    plan = _Plan(schema.remove_metadata(), clock, names.index(clock), named)
+    _plans.appendleft(plan)
+    return plan
+
+
+def _kind(column: pa.DataType, name: str) -> int:
+    if pa.types.is_floating(column):
+        return FLOAT
+    if pa.types.is_integer(column):
+        return INTEGER
+    if pa.types.is_boolean(column):
+        return BOOLEAN
+    if _is_text(column) or (pa.types.is_dictionary(column) and _is_text(column.value_type)):
+        return TEXT
+    raise Unreadable("bad_batch", f"{clipped(name)} is {clipped(str(column))}; send numbers, booleans or texts")
 
 
 def _head(metadata: dict[bytes, bytes]) -> dict[str, Any]:
@@ -72,8 +146,7 @@ def _head(metadata: dict[bytes, bytes]) -> dict[str, Any]:
     return head
 
 
-def _instants_ms(table: pa.Table, clock: str) -> NDArray[np.float64]:
-    column = _chunk(table, clock)
+def _instants_ms(column: pa.Array, clock: str) -> NDArray[np.float64]:
     kind = column.type
     fit = pa.types.is_timestamp(kind) if clock == "ts" else kind in _OFFSET_TYPES
     if not fit or column.null_count:
@@ -82,31 +155,19 @@ def _instants_ms(table: pa.Table, clock: str) -> NDArray[np.float64]:
             "bad_batch", f"{clock} is {clipped(str(kind))}, {column.null_count} null; it must be {wanted}, all set"
         )
     if clock == "ts":
-        per_ms = _PER_MS[kind.unit]
-        return np.asarray(column.cast(pa.int64()).to_numpy() / per_ms, np.float64)
+        return np.asarray(column.cast(pa.int64()).to_numpy() / _PER_MS[kind.unit], np.float64)
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def _values(table: pa.Table, name: str) -> pa.Array:
-    """The values of a signal; of a dictionary, written out."""
-    column = _chunk(table, name)
-    kind = column.type
-    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
-        # Written out, an entry can come as often as there are rows: look before.
-        sizes = pc.binary_length(column.dictionary).take(column.indices)
-        if (pc.sum(sizes).as_py() or 0) > _LARGEST:
-            raise Unreadable("bad_batch", f"{clipped(name)} is longer than {_LARGEST} bytes; {_FIX}")
-        return column.dictionary_decode().cast(pa.string())
-    if _is_text(kind):
-        return column.cast(pa.string())
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return column
-    raise Unreadable("bad_batch", f"{clipped(name)} is {clipped(str(kind))}; send numbers, booleans or texts")
-
-
-def _chunk(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+def _text(column: pa.Array, name: str) -> pa.StringArray:
+    """A column of text; of a dictionary, written out."""
+    if not pa.types.is_dictionary(column.type):
+        return column if column.type == pa.string() else column.cast(pa.string())
+    # Written out, an entry can come as often as there are rows: look before.
+    sizes = pc.binary_length(column.dictionary).take(column.indices)
+    if (pc.sum(sizes).as_py() or 0) > _LARGEST:
+        raise Unreadable("bad_batch", f"{clipped(name)} is longer than {_LARGEST} bytes; {_FIX}")
+    return column.dictionary_decode().cast(pa.string())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.collect.values import Values
 
 Kind = Literal["telemetry", "consent", "state", "advice"]
 Reason = Literal[
@@ -104,11 +107,12 @@ class Grid:
 
     Attributes:
         offsets_ms: one a row.
-        columns: values by path, as many as rows; float, integer, boolean or text, null where there is no reading.
+        lanes: names of signals, their values one signal after the other, and where a row has none: a signal a line, a row
+            a column, whether there is a reading; None where there always is.
     """
 
-    offsets_ms: Any
-    columns: Mapping[str, pa.Array]
+    offsets_ms: NDArray[np.float64]
+    lanes: Sequence[tuple[tuple[str, ...], Values, NDArray[np.bool_] | None]]
 
 
 @dataclass(frozen=True, slots=True)

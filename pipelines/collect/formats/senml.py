@@ -52,7 +52,7 @@ def read_pack(payload: bytes, received_ms: float, catalogue: Mapping[str, Signal
         value = _value(record, base)
         if value is None:
             continue  # a record of base fields alone, or of a sum
-        seconds = base.get("bt", 0) + record.get("t", 0)
+        seconds = float(base.get("bt", 0)) + float(record.get("t", 0))
         timed = timed and seconds >= _RELATIVE
         instant = seconds * 1000 if seconds >= _RELATIVE else received_ms + seconds * 1000
         path = _path(name, catalogue)

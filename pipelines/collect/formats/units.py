@@ -26,6 +26,7 @@ _KINDS: tuple[dict[str, Conversion], ...] = (
         "mm": Conversion(0.001),
         "cm": Conversion(0.01),
         "km": Conversion(1000.0),
+        "Km": Conversion(1000.0),
         "mi": Conversion(1609.344),
         "M": Conversion(1609.344),  # OVMS
         "Miles": Conversion(1609.344),
@@ -37,6 +38,8 @@ _KINDS: tuple[dict[str, Conversion], ...] = (
         "velocity": SAME,
         "km/h": Conversion(1 / 3.6),
         "kph": Conversion(1 / 3.6),
+        "Kph": Conversion(1 / 3.6),
+        "Mph": Conversion(0.44704),
         "mph": Conversion(0.44704),
         "mi/h": Conversion(0.44704),
     },
