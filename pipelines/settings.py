@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         datetime(2010, 1, 1, tzinfo=UTC), description="device clocks before this are faulty"
     )
     clock_ahead_s: float = Field(86_400, ge=0, description="seconds a device clock may run ahead of ours")
+    keep_old_files_h: int = Field(
+        24,
+        ge=1,
+        description="hours that files which telemetry tables no longer need stay for those who still read them",
+    )
     duckdb_memory: str = Field("1GB", description="DuckDB's memory limit in one process")
     duckdb_threads: int | None = Field(None, ge=1, description="DuckDB's threads; all cores when unset")
 
