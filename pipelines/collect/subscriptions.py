@@ -3,9 +3,10 @@
 Belongs here: ``[[subscriptions]]`` of rocade.toml and what a topic tells. Does not: subscribing (session.py), the formats
 themselves (formats/).
 
-A car is known by one id wherever it speaks: the one in its consent's topic, ``rocade/v1/{id}/consent``. Of foreign
-software that id is ``{vehicle}`` as the topic has it, behind ``{tenant}-`` where there is a tenant, since two owners may
-both call their car ``1``.
+A car is known by one id wherever it speaks: the one in its consent's topic, ``rocade/v1/{id}/consent``. Ids of foreign
+software cannot be had by any other car, ours included, whatever somebody calls a car or an account: ``tenant:car``,
+``owner~car``, ``tenant:owner~car``, or ``format.car`` where a topic tells neither tenant nor owner. In each part, whatever
+is no letter, digit, ``_`` or ``-`` is written ``%XX``, so that the separators are only separators.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ Format = Literal["rocade", "senml", "arrow", "ovms", "teslamate", "viss"]
 NOWHERE = Place(None)
 """A topic that no car of ours can have."""
 
-_ID = "[A-Za-z0-9_-]{1,64}"  # of our own cars; it is part of topics and of what people type
+_ID = re.compile("[A-Za-z0-9_-]{1,64}")  # of our own cars; it is part of topics and of what people type
+_FOREIGN_ID = "[A-Za-z0-9_%:~.-]{1,512}"
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 _LEVEL = r"[^/+#\x00]{1,128}"
 _PART = re.compile(r"\{([a-z]+)(…|\.\.\.)?\}")
 _KINDS = get_args(Kind)
@@ -44,8 +47,10 @@ class Subscription:
     Attributes:
         filter: MQTT topic filter.
         format: wire format of messages without a content type.
-        vehicle: pattern of the topics, with ``{vehicle}`` and, as needed, ``{tenant}``, ``{kind}`` and ``{metric…}``.
-        tenant: whose cars they are, where the topic does not tell.
+        vehicle: pattern of the topics, with ``{vehicle}`` and, as needed, ``{tenant}``, ``{owner}``, ``{kind}`` and other
+            parts, such as ``{metric…}``.
+        tenant: the organisation whose cars they are, where the topic does not tell. It is stored as it is; a person is an
+            ``{owner}``, whose name is only part of the car's id.
         qos: quality of service asked for.
         consent: ``service`` where the owner has consented for all of them; what a car says itself goes first.
     """
@@ -65,7 +70,7 @@ class Subscription:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The topics, as a regular expression with the parts as groups."""
-        parts = {"vehicle": _ID if self.own else _LEVEL, "kind": "|".join(_KINDS), "tenant": _LEVEL}
+        parts = {"vehicle": _FOREIGN_ID if self.own else _LEVEL, "kind": "|".join(_KINDS)}
         text, at = "", 0
         for found in _PART.finditer(self.vehicle):
             text += re.escape(self.vehicle[at : found.start()])
@@ -79,11 +84,12 @@ class Subscription:
         if match is None:
             return None
         parts = match.groupdict()
-        tenant = parts.pop("tenant", None) or self.tenant
-        vehicle = parts.pop("vehicle")
-        kind = cast("Kind", parts.pop("kind", "telemetry"))
-        if tenant is not None and not self.own:
-            vehicle = f"{tenant}-{vehicle}"
+        vehicle, kind = parts.pop("vehicle"), cast("Kind", parts.pop("kind", "telemetry"))
+        tenant, owner = parts.pop("tenant", None) or self.tenant, parts.pop("owner", None)
+        if not self.own:
+            vehicle = _foreign_id(self.format, tenant, owner, vehicle)
+        elif kind != "consent" and not _ID.fullmatch(vehicle):
+            return None  # cars of foreign software state their consent here, nothing else
         return Place(kind, vehicle, tenant, self.format, "/".join(parts.values()), self.consent == "service")
 
 
@@ -127,6 +133,17 @@ class Router:
         return place
 
 
+def _foreign_id(name: str, tenant: str | None, owner: str | None, vehicle: str) -> str:
+    before = "" if tenant is None else f"{_escaped(tenant)}:"
+    if owner is not None:
+        before += f"{_escaped(owner)}~"
+    return (before or f"{name}.") + _escaped(vehicle)
+
+
+def _escaped(text: str) -> str:
+    return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], text.encode("utf-8", "surrogatepass")).decode()
+
+
 def _subscription(entry: Mapping[str, object], at: int) -> Subscription:
     wrong = _wrong(entry)
     if wrong is not None:
@@ -152,7 +169,7 @@ def _wrong(entry: Mapping[str, object]) -> tuple[str, str] | None:
             'it is "service", or left out: then each car states its own',
         ),
         "tenant": (
-            entry.get("tenant") is not None and not re.fullmatch(_ID, str(entry["tenant"])),
+            entry.get("tenant") is not None and not _ID.fullmatch(str(entry["tenant"])),
             "it is 1 to 64 letters, digits, _ or -",
         ),
     }

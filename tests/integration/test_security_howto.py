@@ -80,8 +80,8 @@ def test_the_lines_for_devices_with_topics_of_their_own(require: Callable[[str, 
     try:
         collector.listen("#")
         assert bert.say("ovms/anna/model3/metric/v/p/speed") == NOT_AUTHORIZED
-        assert bert.say("rocade/v1/anna-model3/consent") == NOT_AUTHORIZED
-        for topic in ("ovms/anna/model3/metric/v/p/speed", "rocade/v1/anna-model3/consent"):
+        assert bert.say("rocade/v1/anna~model3/consent") == NOT_AUTHORIZED
+        for topic in ("ovms/anna/model3/metric/v/p/speed", "rocade/v1/anna~model3/consent"):
             assert anna.say(topic, topic.encode()) == 0
         assert collector.hears(2)
         assert collector.say("ovms/collector/model3/metric") == NOT_AUTHORIZED

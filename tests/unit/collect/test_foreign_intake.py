@@ -30,7 +30,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
     {
         "filter": "ovms/+/+/metric/#",
         "format": "ovms",
-        "vehicle": "ovms/{tenant}/{vehicle}/metric/{metric…}",
+        "vehicle": "ovms/{owner}/{vehicle}/metric/{metric…}",
         "consent": "service",
     },
     {
@@ -79,10 +79,10 @@ def test_a_car_of_an_owner_who_has_consented(inlet: Inlet, taking: Intake, messa
         50,
         "float",
         True,
-        "ada",
+        None,
         "service",
     )
-    assert soc["vehicle"] == inlet.names.vehicle("ada-DEMO", NOW)
+    assert soc["vehicle"] == inlet.names.vehicle("ada~DEMO", NOW)
     assert uuid.UUID(soc["boot"]).version == 5
     assert soc["seq"] >= SYNTHETIC
     satellites = rows["OVMS.v.p.satcount"]
@@ -91,7 +91,7 @@ def test_a_car_of_an_owner_who_has_consented(inlet: Inlet, taking: Intake, messa
 
 
 def test_what_the_car_says_of_its_consent_goes_first(taking: Intake, message: Callable[..., Message]) -> None:
-    silence = message(b"silent", "ada-DEMO", "consent")
+    silence = message(b"silent", "ada~DEMO", "consent")
     taken = taking.take([bare(message, SOC, "50"), silence, bare(message, SOC, "51"), bare(message, SOC, "52")])
     assert taken.readings["value"].to_pylist() == [50]
     assert taken.silent == 2
@@ -100,8 +100,9 @@ def test_what_the_car_says_of_its_consent_goes_first(taking: Intake, message: Ca
 def test_without_anybodys_consent_a_foreign_car_is_silent(taking: Intake, message: Callable[..., Message]) -> None:
     speed = bare(message, "teslamate/cars/1/speed", "50")
     assert taking.take([speed]).held == [speed]
-    taken = taking.take([message(b"service", "bob-1", "consent"), speed])
+    taken = taking.take([message(b"service", "bob:1", "consent"), speed])
     assert taken.readings["value"].to_pylist() == [50]
+    assert taken.readings["tenant"].to_pylist() == ["bob"]
 
 
 def test_two_owners_cars_of_one_name_are_two(taking: Intake, message: Callable[..., Message]) -> None:
