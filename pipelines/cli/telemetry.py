@@ -145,31 +145,78 @@ def simulate(
     vehicles: Annotated[int, typer.Option(min=1, help="Cars in the fleet.")] = 25,
     trips: Annotated[int, typer.Option(min=1, help="Trips a car.")] = 2,
     start: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; yesterday (UTC) when absent.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; four weeks ago when absent.")
     ] = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as the broker takes it.")] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet and trips.")] = 1,
     truth: Annotated[
-        Path | None, typer.Option(help="Write what the simulator knows of each trip here, as JSON lines.")
+        Path | None,
+        typer.Option(help="Write what the simulator knows of trips, potholes and braking spots here, as JSON lines."),
+    ] = None,
+    cycle: Annotated[
+        str | None, typer.Option(help="Every trip drives this cycle: `nedc`, or a file of m/s (CSV) or km/h (list).")
+    ] = None,
+    hz: Annotated[float | None, typer.Option(help="Rows a second and car; 1 when absent.")] = None,
+    signals: Annotated[
+        int | None, typer.Option(min=1, help="Signals a row; some twenty when absent, 40 with --seconds.")
+    ] = None,
+    wire: Annotated[str, typer.Option("--format", help="Of the messages: json, senml or arrow.")] = "json",
+    seconds: Annotated[
+        float | None, typer.Option(help="No trips: the whole fleet drives at the same time, for so long. For load.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="`fusion`: 800 signals, 20 GB an hour and car, for 60 s or --seconds.")
     ] = None,
     *,
     faults: Annotated[bool, typer.Option(help="Send a few bad readings and a batch twice, too.")] = False,
     json: Json = False,
 ) -> None:
-    """Drive a made-up fleet on French roads and publish it through MQTT."""
+    """Drive a made-up fleet on French roads and publish it through MQTT.
+
+    Example: `rocade simulate --vehicles 10000 --seconds 60 --speed 1 --format arrow`
+    """
     from pipelines import show
+    from pipelines.fleet.batches import wire_named
+    from pipelines.fleet.load import simulate_load
     from pipelines.fleet.simulate import simulate as run
     from pipelines.settings import load_settings
 
-    yesterday = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time.min)
-    begin = (start or yesterday).replace(tzinfo=UTC)
+    # Cars have days off: of the first day's fleet some set out a week later, and nothing may lie in the future.
+    recent = datetime.combine(datetime.now(UTC).date() - timedelta(weeks=4), time.min)
+    begin = (start or recent).replace(tzinfo=UTC)
+    settings, chosen = load_settings(), wire_named(wire)
+    if seconds is not None or profile is not None:
+        unused = {"--cycle": cycle is not None, "--faults": faults}
+        if any(unused.values()):
+            names = " and ".join(name for name, is_set in unused.items() if is_set)
+            raise typer.BadParameter(f"{names} is for trips, not for --seconds and --profile")
+        load = simulate_load(
+            settings,
+            vehicles=vehicles,
+            start=begin,
+            seconds=60.0 if seconds is None else seconds,
+            profile=profile,
+            hz=hz,
+            signals=signals,
+            wire=chosen,
+            seed=seed,
+            speed=speed,
+            truth=truth,
+            progress=progress(json),
+        )
+        show.report("simulated", load, as_json=json)
+        return
     report = run(
-        load_settings(),
+        settings,
         vehicles=vehicles,
         trips=trips,
         start=begin,
+        hz=1 if hz is None else hz,
         seed=seed,
         speed=speed,
+        cycle=cycle,
+        signals=signals,
+        wire=chosen,
         faults=faults,
         truth=truth,
         progress=progress(json),

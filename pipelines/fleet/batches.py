@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 import pyarrow as pa
 
+from pipelines.errors import SettingsError
 from pipelines.mqtt import JSON_BATCH
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ class Head:
         """As JSON and Arrow metadata have it."""
         named = {} if self.driver is None else {"driver": self.driver}
         return {"vss": "6.0", "boot": self.boot, "seq": self.seq, "t0": t0, **named}
+
+
+def wire_named(name: str) -> Wire:
+    """The wire format of this name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    for wire in CONTENT_TYPES:
+        if wire == name:
+            return wire
+    raise SettingsError(f"there is no wire format {name!r}", fix=f"choose one of {', '.join(CONTENT_TYPES)}")
 
 
 def batch_messages(

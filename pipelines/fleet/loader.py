@@ -164,6 +164,13 @@ class Loader:
             self._sent = base + int(np.searchsorted(batch.ends, at, side="right"))
         self._payload_bytes += batch.payload_bytes
 
+    def listen(self, seconds: float) -> None:
+        """Wait so long and take what acknowledgements come."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self._connection()], [], [], left)[0]:
+                self._exchange(None)
+
     def drain(self) -> None:
         """Wait until everything sent is acknowledged."""
         while self._acknowledged < self._sent:

@@ -116,6 +116,13 @@ def route(origin: int, destination: int) -> Route:
     return _joined(tuple(stops))
 
 
+@cache
+def round_trip(home: int, there: int) -> Route:
+    """To another commune and home again, the same roads."""
+    out = route(home, there).communes
+    return _joined((*out, *reversed(out[:-1])))
+
+
 def places(pairs: set[tuple[int, int]]) -> list[Place]:
     """Potholes and braking spots of the roads between these neighbours (the lower number first)."""
     found: list[Place] = []

@@ -41,6 +41,7 @@ _EMERGENCY_MS2, _ABS_MS2 = 5.0, 8.0
 _SLIP_LPER100 = 99.9
 _FILLER_S = (20.0, 900.0)  # periods of a filler's wandering
 _ENOUGH = 10_000
+_FILLER_TYPES = frozenset({"float", "integer", "boolean"})
 
 
 @dataclass(frozen=True)
@@ -213,18 +214,14 @@ def _engine_more(truth: Truth) -> dict[str, Column]:
 
 def _fillers(truth: Truth, taken: Mapping[str, Column], count: int) -> dict[str, Column]:
     """``count`` signals more: catalogue's numbers and switches, then unknown ones."""
-    rng = np.random.default_rng(800)
-    names = [path for path, kind in _types().items() if kind in {"float", "integer", "boolean"} and path not in taken]
+    rng = np.random.default_rng(count)
+    names = [path for path, kind in _types().items() if kind in _FILLER_TYPES and path not in taken]
     names += [f"Vehicle.Private.Sensor{number:04d}" for number in range(1, max(0, count - len(names)) + 1)]
-    columns: dict[str, Column] = {}
-    for path in names[:count]:
-        low, high = _bounds(path)
-        middle, reach = (low + high) / 2, (high - low) / 4
-        wave = np.sin(
-            2 * np.pi * truth.seconds / rng.uniform(*_FILLER_S) + rng.uniform(0, 6.28) + truth.odometer_m / 7e5
-        )
-        columns[path] = typed(path, np.round(middle + reach * wave, 2))
-    return columns
+    low, high = np.array([_bounds(path) for path in names[:count]]).T[:, :, None]
+    pace, phase = 2 * np.pi / rng.uniform(*_FILLER_S, (count, 1)), rng.uniform(0, 2 * np.pi, (count, 1))
+    waves = np.sin(pace * truth.seconds + phase + truth.odometer_m / 7e5)
+    lines = np.round((low + high) / 2 + (high - low) / 4 * waves, 2)
+    return {path: typed(path, line) for path, line in zip(names[:count], lines, strict=True)}
 
 
 @cache

@@ -33,6 +33,8 @@ _STANDING_S = 5.0  # before setting off and after arriving
 _ACCELERATION = 1.7  # m/s² from rest, an ordinary driver
 _DECELERATION = 1.4  # m/s², same
 _FASTEST = 55.0  # m/s at which nothing is left to accelerate with
+_PRESSED = 1.4  # times the usual deceleration, at most
+_NONE_M = 1e6  # further than any place ahead
 _CREEP = 0.8  # m/s towards a line that is nearly reached
 _RED = 0.45  # share of crossings that stop a car
 _WAIT_S = (4.0, 40.0)
@@ -95,6 +97,17 @@ class Traffic:
             marks.keep(cars)
         self._charge = type(self._charge)(self._charge.gear[cars], self._charge.soc[cars], self._charge.on_s[cars])
 
+    def restart(self) -> NDArray[np.bool_]:
+        """Those who have arrived set off again at the beginning of their route; who they are, shape (n,)."""
+        again = self.arrived
+        if again.any():
+            self._way = np.where(again, 0.0, self._way)
+            self._wait = np.where(again, _STANDING_S, self._wait)
+            self._ended &= ~again
+            for marks in (self._stops, self._spots, self._holes):
+                marks.restart(again)
+        return again
+
     def step(self) -> Moment:
         """Drive on for an interval."""
         way, speed, dt = self._way, self._speed, self._dt
@@ -122,16 +135,15 @@ class Traffic:
         wanted = self._wish[ahead] * np.exp(self._wander)
         brake = _DECELERATION * self._acceleration
         line = self._stops.next()[0] - way - speed * dt / 2
-        wanted = np.minimum(wanted, np.maximum(_CREEP, np.sqrt(2 * brake * np.maximum(line, 0))))
+        wanted = np.minimum(wanted, np.maximum(_CREEP, _in_time(np.maximum(line, 0), 0.0, brake, dt)))
         spot, hard = self._spots.next()
         room = spot - way - speed * dt / 2
-        slow = _SPOT_SHARE * self._wish[ahead]
-        calm = np.sqrt(slow**2 + 2 * hard * np.maximum(np.minimum(room, 1e6), 0))
+        calm = _in_time(np.clip(room, 0, _NONE_M), _SPOT_SHARE * self._wish[ahead], hard, dt)
         startled = calm < speed
         self._spots.advance(way >= spot)
-        wanted = np.where(room < 1e6, np.minimum(wanted, calm), wanted)  # noqa: PLR2004 - none ahead
+        wanted = np.where(room < _NONE_M, np.minimum(wanted, calm), wanted)
         fastest = speed + _ACCELERATION * self._acceleration * (1 - speed / _FASTEST) * dt
-        slowest = speed - np.where(startled, np.maximum(hard, 2 * brake), 2 * brake) * dt
+        slowest = speed - np.where(startled, np.maximum(hard, _PRESSED * brake), _PRESSED * brake) * dt
         wanted = np.maximum(np.minimum(wanted, fastest), np.maximum(slowest, 0))
         self._wait = np.maximum(self._wait - dt, 0)
         self._halting = (line <= np.maximum(1.0 - speed * dt / 2, 0)) & (self._wait <= 0) & ~self._ended
@@ -151,12 +163,21 @@ class Traffic:
         return np.floor(self._length / SPACING_M) - 1
 
 
+def _in_time(room: Array, then: Array | float, brake: Array, dt: float) -> Array:
+    """Speed at the interval's end from which braking with ``brake`` still gives ``then`` at the place.
+
+    v² = then² + 2·b·(room - v·dt/2), with ``room`` what is left if the car's own speed at the end were 0: solved for v.
+    """
+    half = brake * dt / 2
+    return np.asarray(np.sqrt(half**2 + then**2 + 2 * brake * room) - half)
+
+
 class _Marks:
     """Places ahead of each car, the next one at hand: ``places`` and a value each, in the order of the way."""
 
     def __init__(self, places: Sequence[Array], values: Sequence[Array]) -> None:
         counts = np.array([len(each) + 1 for each in places])
-        self._at = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        self._first = self._at = np.concatenate([[0], np.cumsum(counts)[:-1]])
         self._places = np.concatenate([np.append(each, np.inf) for each in places])
         self._values = np.concatenate([np.append(each, 0.0) for each in values])
 
@@ -166,8 +187,11 @@ class _Marks:
     def advance(self, cars: NDArray[np.bool_]) -> None:
         self._at = self._at + (cars & np.isfinite(self._places[self._at]))
 
+    def restart(self, cars: NDArray[np.bool_]) -> None:
+        self._at = np.where(cars, self._first, self._at)
+
     def keep(self, cars: Ints) -> None:
-        self._at = self._at[cars]
+        self._first, self._at = self._first[cars], self._at[cars]
 
 
 def _red(route: Route, rng: np.random.Generator) -> Array:
