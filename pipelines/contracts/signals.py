@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SignalType = Literal["float", "integer", "boolean", "enum", "text"]
-Source = Literal["vss-6.0", "obd-overlay", "rocade"]
+Source = Literal["vss-6.0", "obd-overlay", "fms-overlay", "rocade"]
 
 _COLUMNS = ["path", "type", "unit", "min", "max", "allowed", "source", "meaning"]
 _TYPES, _SOURCES = frozenset(get_args(SignalType)), frozenset(get_args(Source))

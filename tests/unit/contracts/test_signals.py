@@ -20,6 +20,8 @@ RANGES = {
 }
 TYPES = {"float": "float", "double": "float", "boolean": "boolean", **dict.fromkeys(RANGES, "integer")}
 
+OURS = ("Vehicle.Acceleration.East", "Vehicle.Acceleration.North")
+
 HEADER = "path,type,unit,min,max,allowed,source,meaning\n"
 
 
@@ -71,6 +73,9 @@ def test_every_line_agrees_with_vss() -> None:
         if signal.source == "obd-overlay":
             assert signal.path.startswith("Vehicle.OBD."), signal
             assert signal.path not in vss, signal
+            continue
+        if signal.path not in vss:
+            assert signal.path in OURS or (signal.source == "fms-overlay" and "Tachograph" in signal.path), signal
             continue
         line = vss[signal.path]
         kind = line["DataType"]
