@@ -45,6 +45,7 @@ GOAL = 256 << 20
 
 _CROWD = 16  # small files of a day that goes on, from which on they are merged
 _RUN = 32 << 20  # bytes from which on such a file waits for the end of its day
+_ROWS_AT_ONCE = 50_000_000  # of small files: each part of a merge looks at all of them, so more would cost their square
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,23 @@ def compact_readings(settings: Settings, days: Collection[date] | None = None) -
     today = datetime.now(UTC).date()
     for day, files in sorted(_by_day(lake.snapshot(READINGS).files).items()):
         over = days is not None or day < today
-        if (days is None or day in days) and _due(files, over=over):
-            report = _compact(settings, lake, day, report, over=over)
+        if days is not None and day not in days:
+            continue
+        for batch in _batches(files, over=over):
+            report = _compact(settings, lake, day, report, batch)
+        if over and _due(files):
+            report = _compact(settings, lake, day, report)
     return report
 
 
-def _compact(settings: Settings, lake: Lake, day: date, report: CompactReport, *, over: bool) -> CompactReport:
-    """``report`` with what was done for ``day``."""
-    held = lake.snapshot(READINGS)  # again: the day before took its time
-    files = _by_day(held.files)[day]
+def _compact(
+    settings: Settings, lake: Lake, day: date, report: CompactReport, batch: Sequence[DataFile] | None = None
+) -> CompactReport:
+    """``report`` with what was done for ``day``: files of ``batch`` merged, or all that is not settled."""
+    held = lake.snapshot(READINGS)  # again: what came before took its time
     with connect(settings, at_most=MEMORY) as con, uncommitted(lake, READINGS) as new_file:
-        sources = _with_shared(con, held, files) if over else _crowd(files)
-        goal, least = (GOAL, LEAST) if over else (LEAST * 3 // 4, _RUN)
+        sources = _with_shared(con, held, _by_day(held.files)[day]) if batch is None else batch
+        goal, least = (GOAL, LEAST) if batch is None else (LEAST * 3 // 4, _RUN)
         merged = _rewrite(con, held, sources, lambda: new_file({"day": day.isoformat()}), goal, least)
         for folder in {file.parent for file in merged.files}:
             sync_folder(folder)
@@ -118,7 +124,7 @@ def _compact(settings: Settings, lake: Lake, day: date, report: CompactReport, *
             Provenance("compact", details=details),
         )
     return CompactReport(
-        days=(*report.days, day),
+        days=(*report.days, *([] if day in report.days else [day])),
         files_before=report.files_before + len(sources),
         rows=report.rows + merged.rows,
         duplicates=report.duplicates + merged.before - merged.rows,
@@ -161,16 +167,25 @@ def _by_day(files: Iterable[DataFile]) -> dict[date, list[DataFile]]:
     return days
 
 
-def _due(files: Sequence[DataFile], *, over: bool) -> bool:
-    if over:
-        return len(files) > 1 and any(file.size < LEAST for file in files)
-    return bool(_crowd(files))
+def _due(files: Sequence[DataFile]) -> bool:
+    """Whether a day that is over is not settled."""
+    return len(files) > 1 and any(file.size < LEAST for file in files)
 
 
-def _crowd(files: Sequence[DataFile]) -> list[DataFile]:
-    """The small files of a day that goes on, if they are many."""
+def _batches(files: Sequence[DataFile], *, over: bool) -> list[list[DataFile]]:
+    """Small files to be merged among themselves: of a day that goes on if they are many, else if they hold much."""
     small = [file for file in files if file.size < _RUN]
-    return small if len(small) >= _CROWD else []
+    if sum(file.rows or 0 for file in small) <= _ROWS_AT_ONCE if over else len(small) < _CROWD:
+        return []
+    batches: list[list[DataFile]] = [[]]
+    rows = 0
+    for file in small:
+        rows += file.rows or 0
+        if rows > _ROWS_AT_ONCE and len(batches[-1]) > 1:
+            batches.append([])
+            rows = file.rows or 0
+        batches[-1].append(file)
+    return [batch for batch in batches if len(batch) > 1]
 
 
 def _with_shared(con: duckdb.DuckDBPyConnection, held: Snapshot, files: Sequence[DataFile]) -> list[DataFile]:

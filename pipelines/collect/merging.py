@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
-MEMORY = 400 << 20
+MEMORY = 300 << 20
 """Bytes that DuckDB may use for it; Arrow takes about as much again for a part."""
 
 _PART_ROWS = 2_000_000

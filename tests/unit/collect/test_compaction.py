@@ -342,3 +342,14 @@ def test_one_that_was_stopped_has_done_the_days_before(
             compact_readings(settings)
     assert len(lake.files(READINGS)) == 4
     assert compact_readings(settings).days == (date(2026, 2, 3),)
+
+
+def test_very_much_is_merged_in_two_rounds(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seq in range(0, 60, 3):
+        land(lake, seq, seq + 1, seq + 2)
+    land(lake, 1, 4, received=7)  # again
+    monkeypatch.setattr(compaction, "_ROWS_AT_ONCE", 15)
+    report = compact_readings(settings)
+    assert report.files_before == 20 + 5  # four batches of five, then what they became and the one left over
+    assert (report.duplicates, len(lake.files(READINGS))) == (2, 1)
+    assert [(seq, value) for _, seq, value in found(lake)] == [(seq, 0) for seq in range(60)]
