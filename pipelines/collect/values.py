@@ -6,7 +6,7 @@ Belongs here: lists of JSON values, and Arrow columns, into ``Values``. Does not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -77,14 +77,21 @@ def split_values(values: Sequence[object], expected: int | None = None) -> Value
     return Values(kinds, numbers, pa.array(texts, pa.string()))
 
 
+def number_values(numbers: NDArray[Any], kind: int) -> Values:
+    """Numbers or booleans, as ``kind`` says, in an array of whatever width."""
+    size = len(numbers)
+    return Values(np.full(size, kind, np.int8), numbers.astype(np.float64, copy=False), pa.nulls(size, pa.string()))
+
+
 def column_values(columns: Sequence[pa.Array], kind: int) -> Values:
     """Arrow columns without nulls, one after the other: numbers or booleans, or strings where ``kind`` is TEXT."""
-    size = sum(map(len, columns))
-    kinds = np.full(size, kind, np.int8)
+    if kind in (FLOAT, INTEGER):  # of several widths
+        parts = [column.to_numpy(zero_copy_only=False) for column in columns]
+        return number_values(np.concatenate(parts, dtype=np.float64, casting="unsafe"), kind)
+    column = pa.concat_arrays(columns)
     if kind == TEXT:
-        return Values(kinds, np.full(size, np.nan), pa.concat_arrays(columns))
-    parts = [column.to_numpy(zero_copy_only=False) for column in columns]
-    return Values(kinds, np.concatenate(parts, dtype=np.float64, casting="unsafe"), pa.nulls(size, pa.string()))
+        return Values(np.full(len(column), TEXT, np.int8), np.full(len(column), np.nan), column)
+    return number_values(column.to_numpy(zero_copy_only=False), kind)
 
 
 def join_values(parts: Sequence[Values]) -> Values:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipelines.collect.formats.message import Batch, Grid, Unreadable, clipped
 from pipelines.collect.formats.rocade_json import read_head
-from pipelines.collect.values import BOOLEAN, FLOAT, INTEGER, TEXT, Values, column_values
+from pipelines.collect.values import BOOLEAN, FLOAT, INTEGER, TEXT, Values, column_values, number_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,16 +58,26 @@ def _read(payload: bytes) -> Batch:
         raise Unreadable("bad_batch", f"{batch.num_rows} rows of {batch.num_columns} columns are too many; {_FIX}")
     plan = _planned(batch.schema)
     head = _head(batch.schema.metadata or {})
-    columns = batch.columns
-    instants = _instants_ms(columns[plan.clock], plan.clock_name)
+    instants = _instants_ms(batch.column(plan.clock), plan.clock_name)
     if plan.clock_name == "ts":
         head["t0"] = float(instants[0]) if len(instants) else 0.0
         instants = instants - head["t0"]
-    lanes = [(names, *_lane(kind, names, [columns[at] for at in places])) for kind, names, places in plan.lanes]
+    lanes = [(names, *_lane(batch, kind, names, places)) for kind, names, places in plan.lanes]
     return Batch(*read_head(head), [], Grid(instants, lanes))
 
 
-def _lane(kind: int, names: Sequence[str], columns: Sequence[pa.Array]) -> tuple[Values, NDArray[np.bool_] | None]:
+def _lane(
+    batch: pa.RecordBatch, kind: int, names: Sequence[str], places: Sequence[int]
+) -> tuple[Values, NDArray[np.bool_] | None]:
+    """The values of all columns of a kind, one column after the other, and where there are none."""
+    if kind in (FLOAT, INTEGER):
+        try:
+            matrix = batch.select(places).to_tensor(row_major=False).to_numpy()
+        except (pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            pass  # there are nulls, or no type that holds them all: column by column
+        else:
+            return number_values(matrix.ravel(order="F"), kind), None
+    columns = [batch.column(at) for at in places]
     if kind == TEXT:
         columns = [_text(column, name) for name, column in zip(names, columns, strict=True)]
     if not any(column.null_count for column in columns):
