@@ -54,8 +54,8 @@ class CompactReport:
 
     Attributes:
         days: the days in which files were merged; none means there was nothing to do.
-        files_before: the files that were merged.
-        rows: readings that remain of them.
+        files_before: files that were merged, in all rounds.
+        rows: readings written; a day of very many small files is written twice.
         duplicates: readings that were there more than once and went.
         version: the last version it made of ``core.readings``, if any.
         files: what the merged files have become.

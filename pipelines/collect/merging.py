@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEMORY = 300 << 20
 """Bytes that DuckDB may use for it; Arrow takes about as much again for a part."""
 
-_PART_ROWS = 2_000_000
+_PART_ROWS = 1_500_000
 _COLUMNS = [each for each in READINGS_SCHEMA if each.name not in PARTITION]
 _REPEATED = [each.name for each in _COLUMNS if pa.types.is_dictionary(each.type)]
 _ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD)
