@@ -97,6 +97,7 @@ class Columns:
         self._rows: list[_Layout] = []
         self._values: tuple[list[object], ...] = tuple([] for _ in _EXPECTED)
         self._grids: list[tuple[int, Grid]] = []
+        self.grid_readings = 0
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in the rows of a message, all or none.
@@ -131,6 +132,7 @@ class Columns:
         """Take in a message that has columns already."""
         offsets = grid.offsets_ms.tolist()
         self._grids.append((len(self.offsets_ms), grid))
+        self.grid_readings += sum(len(values.numbers) for _, values, _ in grid.lanes)
         self._rows += [_EMPTY] * len(offsets)
         self.offsets_ms += offsets
         self.heights.append(len(offsets))

@@ -24,7 +24,7 @@ from pipelines.collect.checks import Rules
 from pipelines.collect.columns import Columns
 from pipelines.collect.formats import Kind, Message, Place, Unreadable, decoders, format_of, read_consent
 from pipelines.collect.identity import boot_of, seq_of
-from pipelines.collect.rows import Telemetry, rows_of
+from pipelines.collect.rows import Made, Telemetry, rows_of
 from pipelines.collect.subscriptions import OWN, Router, Subscription
 from pipelines.collect.tables import QUARANTINE_SCHEMA, READINGS_SCHEMA
 from pipelines.privacy.consent import ALWAYS, LEVELS, SILENT, UNKNOWN, ConsentLedger, Timeline
@@ -47,6 +47,7 @@ _STRANGERS = 100_000  # unknown cars remembered, so that their later messages do
 _NAMES_KEPT = 200_000
 _DAY_MS = 86_400_000
 _DAY_US = 86_400_000_000
+_MOST_AT_ONCE = 400_000  # readings of columnar messages laid out together: some 100 bytes each while it lasts
 _KEPT_BYTES = 1024  # of a payload that is too long to be kept whole
 _UNTIMED = frozenset(("ovms", "teslamate"))
 _SERVICE = Timeline((ALWAYS,), (LEVELS.index("service"),))
@@ -81,9 +82,10 @@ class Taken:
 
 @dataclass
 class _Work:
-    """A batch under way: what becomes of it, messages to lay out as rows, messages to set aside whole."""
+    """A batch under way: what becomes of it, rows so far, messages to make rows of, messages to set aside whole."""
 
     taken: Taken
+    made: list[Made] = field(default_factory=list)
     kept: list[Telemetry] = field(default_factory=list)
     poison: list[dict[str, object]] = field(default_factory=list)
 
@@ -144,14 +146,13 @@ class Intake:
                 work.taken.silent += 1  # a topic that nobody can have consented to
             else:
                 work.taken.ignored += 1  # state and advice come by the same subscription
+        self._finish(work)
         taken = work.taken
-        made = rows_of(work.kept, self._columns, self._rules, self._oldest_ms, self._ahead_ms)
-        taken.readings, rejected = made.readings, made.rejected
-        taken.silent += made.silent
-        taken.unknown = made.unknown
-        if work.poison:
-            rejected = pa.concat_tables([rejected, pa.Table.from_pylist(work.poison, QUARANTINE_SCHEMA)])
-        taken.rejected = rejected
+        taken.readings = pa.concat_tables([made.readings for made in work.made])
+        rejected = [made.rejected for made in work.made]
+        taken.rejected = pa.concat_tables([*rejected, pa.Table.from_pylist(work.poison, QUARANTINE_SCHEMA)])
+        taken.silent += sum(made.silent for made in work.made)
+        taken.unknown = sum(made.unknown for made in work.made)
         return taken
 
     def hear_retained(self, message: Message) -> None:
@@ -229,6 +230,14 @@ class Intake:
         work.kept.append(
             Telemetry(message.received_ms, timeline, vehicle, driver, boot, seq, batch.t0_ms, place.tenant)
         )
+        if self._columns.grid_readings > _MOST_AT_ONCE:
+            self._finish(work)
+
+    def _finish(self, work: _Work) -> None:
+        """Make rows of what was read so far."""
+        work.made.append(rows_of(work.kept, self._columns, self._rules, self._oldest_ms, self._ahead_ms))
+        work.kept = []
+        self._columns.clear()
 
     def _pseudonym(self, vehicle: str, at_ms: float) -> str:
         key = (vehicle, at_ms // _DAY_MS)

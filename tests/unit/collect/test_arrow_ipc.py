@@ -195,3 +195,25 @@ def test_a_dictionary_that_grows_when_written_out(monkeypatch: pytest.MonkeyPatc
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1000, np.int8)), pa.array(["x" * 1000]))
     with pytest.raises(Unreadable, match="longer than 10000 bytes"):
         read_stream(stream(pa.table({"dt_ms": np.arange(1000), "Vehicle.Powertrain.Type": words})))
+
+
+def test_large_columns_are_made_rows_of_in_parts(
+    inlet: Inlet, message: Callable[..., Message], batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.collect.intake._MOST_AT_ONCE", 4)
+    inlet.consent("CAR1")
+    messages = []
+    for seq in range(5):
+        table = pa.table(
+            {"dt_ms": range(3), "Vehicle.Speed": [seq * 10.0 + at for at in range(3)], f"Own.{seq}": [1, 2, 3]}
+        )
+        messages.append(message(stream(table, head=HEAD | {"seq": seq}), content_type=CONTENT_TYPE))
+        messages.append(message(batch([0, {"Vehicle.Speed": -99, "Vehicle.AverageSpeed": seq}], seq=100 + seq)))
+    taken = inlet.intake.take(messages)
+    rows = taken.readings.to_pylist()
+    speeds = {(row["seq"], row["row"]): row["value"] for row in rows if row["signal"] == "Vehicle.Speed"}
+    assert speeds == {(seq, at): seq * 10 + at for seq in range(5) for at in range(3)}
+    own = {(row["seq"], row["signal"]) for row in rows if row["signal"].startswith("Own")}
+    assert own == {(seq, f"Own.{seq}") for seq in range(5)}
+    assert sorted(taken.rejected["seq"].to_pylist()) == [100, 101, 102, 103, 104]
+    assert taken.unknown == 15
