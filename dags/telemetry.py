@@ -1,4 +1,4 @@
-"""Telemetry by the hour: land what dead collectors left, compact and judge the days that are over.
+"""Telemetry by the hour: land what dead collectors left, compact, find gaps, judge the days that are over, build samples.
 
 The collector is a process of its own and needs no DAG; this one keeps what it wrote in order.
 """
@@ -18,7 +18,7 @@ READINGS = Asset(name="core.readings", uri="rocade://core.readings")
 
 
 @dag(
-    description="Land, compact and judge the readings of closed days",
+    description="Land, compact, find gaps, judge, build samples, clear up",
     schedule="7 * * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
@@ -27,7 +27,7 @@ READINGS = Asset(name="core.readings", uri="rocade://core.readings")
     tags=["rocade", "telemetry"],
 )
 def telemetry() -> None:
-    """Land, then compact, then judge, then announce."""
+    """One step after the other; old files go last, when nothing that follows needs them."""
 
     @task
     def land() -> dict[str, Any]:
@@ -41,12 +41,30 @@ def telemetry() -> None:
 
         return compact_closed_days()
 
+    @task
+    def gaps() -> dict[str, Any]:
+        from pipelines.scheduled import update_gaps
+
+        return update_gaps()
+
     # Judging the same readings again changes nothing; the next run does it.
     @task(retry_policy=ExceptionRetryPolicy(rules=[RetryRule(exception=QualityError, action=RetryAction.FAIL)]))
     def judge() -> list[str]:
         from pipelines.scheduled import judge_closed_days
 
         return judge_closed_days()
+
+    @task
+    def samples() -> str:
+        from pipelines.scheduled import build_samples
+
+        return build_samples()
+
+    @task
+    def clear() -> dict[str, Any]:
+        from pipelines.scheduled import clear_telemetry
+
+        return clear_telemetry()
 
     @task(outlets=[READINGS])
     def announce(asset_state_store: Any = None) -> None:
@@ -57,7 +75,9 @@ def telemetry() -> None:
             raise AirflowSkipException("nothing new")
         state.set("announced_version", version)
 
-    land() >> compact() >> judge() >> announce()
+    samples_built = samples()
+    land() >> compact() >> gaps() >> judge() >> samples_built >> announce()
+    samples_built >> clear()
 
 
 telemetry()

@@ -23,10 +23,15 @@ def write_whole(path: Path, text: str) -> None:
 def settle(draft: Path, path: Path) -> None:
     """Give a finished ``draft`` its final name, on the same file system; returns when it would survive a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(draft)
     draft.replace(path)
     sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to ``path`` survive a power cut; its name does not until its folder is synced, too."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,13 +1,15 @@
 """MQTT as both sides of the broker need it: the collector, and the cars that are simulated or replayed.
 
-Belongs here: what topics begin with and how a batch is labelled, an MQTT 5 client ready to connect, the connecting, and
-what to say when the broker cannot be had. Does not: what either side sends or hears (fleet, collect), and its sessions
-and subscriptions (collect/session.py).
+Belongs here: what topics begin with and how a batch is labelled, an MQTT client ready to connect, the connecting, the
+address and the certificates, and what to say when the broker cannot be had. Does not: what either side sends or hears
+(fleet, collect), and its sessions and subscriptions (collect/session.py).
 """
 
 from __future__ import annotations
 
 import ssl
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -19,6 +21,8 @@ from paho.mqtt.properties import Properties
 from pipelines.errors import CollectError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipelines.settings import Settings
 
 TOPICS = "rocade/v1"
@@ -33,28 +37,86 @@ ANSWER_S = 10.0
 ENDED = "the broker ended the connection instead of answering"
 """Why a connection is refused where the broker says nothing: its TLS 1.3 tells so of a missing certificate."""
 
+KEEPALIVE_S = 30
+"""Seconds without a packet after which the broker takes a client for gone, and it the broker."""
+
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
-_KEEPALIVE_S = 30
+_VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _BACKOFF_S = (1, 30)
 
 
-def new_client(settings: Settings, name: str, *, manual_ack: bool) -> Client:
+@dataclass(frozen=True)
+class Address:
+    """Where the broker is, and as whom to greet it."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+
+
+def address(settings: Settings) -> Address:
+    """The broker of ``settings``.
+
+    Raises:
+        SettingsError: the address does not make sense.
+    """
+    said = _split(settings)
+    return Address(
+        said.hostname or "",
+        said.port or _PORTS[said.scheme],
+        said.scheme == "mqtts",
+        None if said.username is None else unquote(said.username),
+        None if said.password is None else unquote(said.password),
+    )
+
+
+def trust(settings: Settings) -> ssl.SSLContext:
+    """TLS under the settings' certificates; the system's CAs when none is named.
+
+    Raises:
+        SettingsError: a certificate cannot be used.
+    """
+    names = (settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
+    ca, cert, key = (None if name is None else str(name) for name in names)
+    if cert is None and key is not None:
+        raise _bad_certificates("a key has no use without its certificate")
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if cert is not None:
+            context.load_cert_chain(cert, key)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise _bad_certificates(str(error)) from error
+    return context
+
+
+def new_client(settings: Settings, name: str, *, manual_ack: bool, clean: bool | None = None) -> Client:
     """A client under ``name`` that has yet to connect.
+
+    Args:
+        settings: where the broker is, and which version of MQTT it speaks.
+        name: the client's id.
+        manual_ack: whether we acknowledge by hand.
+        clean: MQTT 3.1.1 alone has to know it now: whether to start without the session of before.
 
     Raises:
         SettingsError: the address or a certificate does not make sense.
     """
-    address = _address(settings)
+    where = address(settings)
+    version = _VERSIONS[settings.mqtt_version]
     client = Client(
-        CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=manual_ack
+        CallbackAPIVersion.VERSION2,
+        client_id=name,
+        protocol=version,
+        manual_ack=manual_ack,
+        clean_session=None if version == MQTTProtocolVersion.MQTTv5 else clean is not False,
     )
     client.reconnect_delay_set(*_BACKOFF_S)
-    if address.username is not None:
-        client.username_pw_set(
-            unquote(address.username), None if address.password is None else unquote(address.password)
-        )
-    if address.scheme == "mqtts":
-        _trust(client, settings)
+    if where.user is not None:
+        client.username_pw_set(where.user, where.password)
+    if where.tls:
+        client.tls_set_context(trust(settings))
     return client
 
 
@@ -70,18 +132,26 @@ def connect(client: Client, settings: Settings, *, clean: bool, **properties: in
     Raises:
         CollectError: the broker cannot be reached.
     """
-    address = _address(settings)
+    where = address(settings)
     greeting: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves this one untyped
     for name, value in properties.items():
         setattr(greeting, name, value)
+    more: dict[str, Any] = {"clean_start": clean, "properties": greeting} if settings.mqtt_version == "5" else {}
+    with refusals(settings):
+        result = client.connect(where.host, where.port, keepalive=KEEPALIVE_S, **more)
+    if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        raise refusal(settings, ENDED)
+
+
+@contextmanager
+def refusals(settings: Settings) -> Iterator[None]:
+    """What keeps a connection from being made, in the words of our errors.
+
+    Raises:
+        CollectError: in the place of an OSError.
+    """
     try:
-        result = client.connect(
-            address.hostname or "",
-            address.port or _PORTS[address.scheme],
-            keepalive=_KEEPALIVE_S,
-            clean_start=clean,
-            properties=greeting,
-        )
+        yield
     except ssl.SSLCertVerificationError as error:
         raise CollectError(
             f"the broker's certificate is not accepted: {error}",
@@ -94,14 +164,12 @@ def connect(client: Client, settings: Settings, *, clean: bool, **properties: in
         ) from error
     except OSError as error:
         raise CollectError(f"the broker cannot be reached: {error}", where=place(settings), fix=_fix(None)) from error
-    if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
-        raise refusal(settings, ENDED)
 
 
 def place(settings: Settings) -> str:
     """The broker, without the password."""
-    address = _address(settings)
-    return f"{address.scheme}://{address.hostname}:{address.port or _PORTS[address.scheme]}"
+    where = address(settings)
+    return f"{'mqtts' if where.tls else 'mqtt'}://{where.host}:{where.port}"
 
 
 def refusal(settings: Settings, why: str | None) -> CollectError:
@@ -109,18 +177,6 @@ def refusal(settings: Settings, why: str | None) -> CollectError:
     return CollectError(
         why or f"there was no answer to our greeting within {ANSWER_S:g} s", where=place(settings), fix=_fix(why)
     )
-
-
-def _trust(client: Client, settings: Settings) -> None:
-    """TLS under the settings' certificates; the system's CAs when none is named."""
-    names = (settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
-    ca, cert, key = (None if name is None else str(name) for name in names)
-    if cert is None and key is not None:
-        raise _bad_certificates("a key has no use without its certificate")
-    try:
-        client.tls_set(ca_certs=ca, certfile=cert, keyfile=key)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise _bad_certificates(str(error)) from error
 
 
 def _bad_certificates(why: str) -> SettingsError:
@@ -131,15 +187,15 @@ def _bad_certificates(why: str) -> SettingsError:
     )
 
 
-def _address(settings: Settings) -> SplitResult:
+def _split(settings: Settings) -> SplitResult:
     try:
-        address = urlsplit(settings.mqtt_url)
-        port = address.port
+        said = urlsplit(settings.mqtt_url)
+        port = said.port
     except ValueError as error:
         raise _bad_address(settings, str(error)) from error
-    if address.scheme not in _PORTS or not address.hostname or port == 0 or address.path not in ("", "/"):
+    if said.scheme not in _PORTS or not said.hostname or port == 0 or said.path not in ("", "/"):
         raise _bad_address(settings, "it is not mqtt:// or mqtts:// with a host")
-    return address
+    return said
 
 
 def _bad_address(settings: Settings, why: str) -> SettingsError:
@@ -159,7 +215,7 @@ def _fix(refused: str | None) -> str:
     if refused is None:
         return "start the broker, or set ROCADE_MQTT_URL to where it is"
     if "grant" in refused:
-        return f"allow this user to read {TOPICS}/# in the broker's access list"
+        return "allow this user to read it in the broker's access list"
     if "uthori" in refused or "user name" in refused:
         return "set ROCADE_MQTT_URL to mqtt://user:password@host with a user that the broker knows"
-    return "the broker must speak MQTT 5; see its log"
+    return "the broker must speak MQTT 5 (or set ROCADE_MQTT_VERSION to 3.1.1); see its log"

@@ -97,11 +97,35 @@ def land_readings() -> dict[str, Any]:
 
 
 def compact_closed_days() -> dict[str, Any]:
-    """One file a day for the days that are over."""
+    """Few large files for the days that are over, and not too many small ones for today."""
     from pipelines.collect import compact_readings
 
     report = compact_readings(load_settings())
     return {"days": [str(day) for day in report.days], "rows": report.rows, "duplicates": report.duplicates}
+
+
+def update_gaps() -> dict[str, Any]:
+    """Bring core.gaps up to date with what has landed."""
+    from pipelines.collect.gaps import find_gaps
+
+    report = find_gaps(load_settings())
+    return {"boots": report.boots, "open": report.open, "missing": report.missing}
+
+
+def clear_telemetry() -> dict[str, Any]:
+    """Remove files that no reader needs any more."""
+    from pipelines.collect.upkeep import clear
+
+    report = clear(load_settings())
+    return {"files": report.files, "merged": report.merged}
+
+
+def build_samples() -> str:
+    """Build the days of core.samples whose readings changed."""
+    from pipelines.tables import build
+
+    report = build(load_settings(), names=["core.samples"], progress=_LogProgress())
+    return report.tables[-1].status
 
 
 def judge_closed_days() -> list[str]:

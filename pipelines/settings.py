@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -34,19 +34,38 @@ class Settings(BaseSettings):
         30, ge=0, description="days for which a server's word that a file is unchanged stands without reading it again"
     )
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts://, user:password@ allowed")
+    mqtt_version: Literal["5", "3.1.1"] = Field("5", description="MQTT that the broker speaks; 3.1.1 allows one worker")
     mqtt_ca: Path | None = Field(None, description="CA certificate file for mqtts://")
     mqtt_cert: Path | None = Field(None, description="client certificate file for mqtts://")
     mqtt_key: Path | None = Field(None, description="client key file for mqtts://")
     collector_name: str = Field("collector-1", description="fixed MQTT client id of the collector on this machine")
     receive_maximum: int = Field(20_000, ge=2, le=65_535, description="QoS 1 messages in flight from the broker")
     batch_messages: int = Field(5_000, ge=1, description="messages made durable together, at most")
+    batch_mb: float = Field(16, gt=0, description="MB made durable together, at most; a longer message comes alone")
     batch_seconds: float = Field(0.5, gt=0, description="seconds a message waits for company, at most")
-    land_seconds: float = Field(5, gt=0, description="seconds between two commits of readings to the lake")
+    inbox_mb: float = Field(32, gt=0, description="MB received and not yet taken, from which on the broker has to wait")
+    message_mb: float = Field(
+        64, gt=0, le=256, description="MB of the longest message; brokers drop longer ones silently"
+    )
+    payload_mb: float = Field(8, gt=0, le=64, description="MB of a payload that is read; a longer one is set aside")
+    subscriptions: tuple[dict[str, Any], ...] = Field(
+        (), description="tables [[subscriptions]] of rocade.toml; Rocade's own topics when unset"
+    )
+    journal_gb: float = Field(
+        10, gt=0, description="GB that may wait for the lake, from which on the broker has to wait"
+    )
+    land_seconds: float = Field(2, gt=0, description="seconds between two commits of readings to the lake")
+    metrics_host: str = Field("127.0.0.1", description="address on which --metrics-port listens")
     session_expiry_s: int = Field(7 * 86_400, gt=0, description="seconds the broker keeps messages for us")
     oldest_reading: datetime = Field(
         datetime(2010, 1, 1, tzinfo=UTC), description="device clocks before this are faulty"
     )
     clock_ahead_s: float = Field(86_400, ge=0, description="seconds a device clock may run ahead of ours")
+    keep_old_files_h: int = Field(
+        24,
+        ge=1,
+        description="hours that files which telemetry tables no longer need stay for those who still read them",
+    )
     duckdb_memory: str = Field("1GB", description="DuckDB's memory limit in one process")
     duckdb_threads: int | None = Field(None, ge=1, description="DuckDB's threads; all cores when unset")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 # isort: off
-from pipelines.cli import open_data, any_dataset, tables, past, telemetry, tools  # noqa: F401 - they add commands to `app`
+from pipelines.cli import open_data, any_dataset, tables, past, telemetry, upkeep, tools  # noqa: F401 - they add commands to `app`
 
 # isort: on
 from pipelines.cli.base import app

@@ -42,12 +42,21 @@ def demo(*, json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=PANEL)
-def doctor(*, json: Json = False) -> None:
+def doctor(
+    mosquitto: Annotated[
+        Path | None,
+        typer.Option(help="Check this mosquitto.conf instead: does it keep every message, and the cars apart?"),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
     """Check this installation: settings in force, folders, broker, catalogue, what is missing."""
     from pipelines import show
     from pipelines.doctor import examine
+    from pipelines.mosquitto import examine_mosquitto
     from pipelines.settings import load_settings
 
-    checks = examine(load_settings())
+    settings = load_settings()
+    checks = examine(settings) if mosquitto is None else examine_mosquitto(mosquitto, settings)
     show.doctor(checks, as_json=json)
     raise typer.Exit(1 if any(check.state == "broken" for check in checks) else 0)

@@ -6,14 +6,37 @@ landed. Does not: consents and pseudonyms themselves (privacy), samples and trip
 The flow::
 
     broker -> session -> intake -> journal -> landing -> core.readings, quarantine.messages
-              (thread)   consent   fsync,     (thread)
-                         names     then ack
-                         checks
+              (thread)   consent   (thread)   (thread, or the process that minds several workers)
+                         names     fsync,
+                         checks    then ack
 """
 
-from pipelines.collect.collector import Collector, CollectReport, Until, collect
-from pipelines.collect.compaction import CompactReport, compact_readings
-from pipelines.collect.landing import LandReport, land_pending
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.lazy import lazily
+
+if TYPE_CHECKING:
+    from pipelines.collect.collector import Collector, Until, collect
+    from pipelines.collect.compaction import CompactReport, compact_readings
+    from pipelines.collect.landing import LandReport, land_pending
+from pipelines.collect.meter import CollectReport
+from pipelines.collect.workers import Workers
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "CollectReport": "collector",
+        "Collector": "collector",
+        "CompactReport": "compaction",
+        "LandReport": "landing",
+        "Until": "collector",
+        "collect": "collector",
+        "compact_readings": "compaction",
+        "land_pending": "landing",
+    },
+)
 
 __all__ = [
     "CollectReport",
@@ -21,6 +44,7 @@ __all__ = [
     "CompactReport",
     "LandReport",
     "Until",
+    "Workers",
     "collect",
     "compact_readings",
     "land_pending",

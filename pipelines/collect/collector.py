@@ -1,12 +1,11 @@
 """The collector: a long-lived process that brings telemetry from the broker into the lake.
 
-Belongs here: the loop, and starting and stopping it in order. Does not: MQTT (session.py), what is kept (intake.py),
-files (journal.py), commits (landing.py).
+Belongs here: the loop, and starting and stopping it in order. Does not: MQTT (session*.py), what is kept (intake.py),
+files (journal.py), commits (landing.py), several processes (workers.py).
 
-The network thread only enqueues. The loop takes a batch, makes it durable and acknowledges it, always in the order of
-receipt: a message that waits for its car's consent holds back the acknowledgements of those behind it, never their
-rows. A third thread lands the journal in the lake. When landing cannot keep up the loop stops taking, so the window
-fills and the broker holds the queue.
+Four threads overlap: the session's receives and decodes packets; this one's loop makes batches into rows; another makes
+them durable and acknowledges (durable.py); the last lands the journal in the lake (lander.py). Between two of them there
+is little room, so that one that is slow slows those before it, up to the broker.
 """
 
 from __future__ import annotations
@@ -14,37 +13,45 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import orjson
+
+from pipelines.collect.consents import retained_consents
+from pipelines.collect.durable import Durable
 from pipelines.collect.intake import Intake
 from pipelines.collect.journal import Journal
-from pipelines.collect.landing import Lander, LandReport, land, next_number
+from pipelines.collect.lander import Lander, waiting
+from pipelines.collect.landing import next_number
+from pipelines.collect.meter import CollectReport, Meter
+from pipelines.collect.preflight import check_window
 from pipelines.collect.recall import horizon, recall
-from pipelines.collect.session import Session, check_window, retained_consents
+from pipelines.collect.seen import Seen
+from pipelines.collect.session import Session, Wanted, filters_for
+from pipelines.collect.sessions import open_session
+from pipelines.collect.status import Beat
 from pipelines.contracts.signals import load_signals
+from pipelines.disk import write_whole
 from pipelines.lake.store import Lake
 from pipelines.privacy.consent import ConsentLedger
 from pipelines.privacy.pseudonyms import Pseudonyms
 from pipelines.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from pipelines.collect.formats import Message
-    from pipelines.collect.seen import Seen
     from pipelines.progress import Step
     from pipelines.settings import Settings
 
-_TICK_S = 0.1  # how soon a stop is noticed
-_BACKLOG = 500  # segments that may wait for the lake before the broker has to
-_FORGET_S = 3600.0
+FILTERS = "filters.json"
+"""In a journal's folder: what the broker may hold for its collector."""
 
-# Many brokers keep fewer messages in flight than our window allows (EMQX 32, rumqttd 100, by default): then no more come
-# until we acknowledge, so a batch with some company does not wait through a lull.
-_LULL_S = 0.02
-_COMPANY = 10
+_TICK_S = 0.1  # how soon a stop is noticed
+_LOOK_S = 1.0  # between two looks at how much waits for the lake
+_FORGET_S = 3600.0
+_PATIENCE_S = 10.0  # for a full disk, once we are to stop
 
 
 @dataclass(frozen=True)
@@ -58,35 +65,6 @@ class Until:
 
     idle_s: float | None = None
     messages: int | None = None
-
-
-@dataclass(frozen=True)
-class CollectReport:
-    """What a run of the collector did.
-
-    Attributes:
-        messages: messages received, telemetry and consent, redelivered ones included.
-        consents: consent messages read.
-        readings: readings made durable.
-        quarantined: quarantined rows by reason.
-        duplicates: messages that were durable already.
-        silent: messages of which nothing may be kept.
-        redelivered: messages that the broker marked as sent before.
-        segments: journal segments landed, of former runs too.
-        commits: versions of the lake's tables made.
-        seconds: how long it ran.
-    """
-
-    messages: int
-    consents: int
-    readings: int
-    quarantined: Mapping[str, int]
-    duplicates: int
-    silent: int
-    redelivered: int
-    segments: int
-    commits: int
-    seconds: float
 
 
 def collect(settings: Settings, *, until: Until | None = None, progress: Progress | None = None) -> CollectReport:
@@ -109,17 +87,30 @@ class Collector:
         settings: broker, window, folders.
         until: when to stop unasked.
         progress: where to report.
+        shared: whether other workers take part of the telemetry; somebody else then lands all journals.
+        retire: end the session for good: take what the broker holds for us, and have it forget us.
     """
 
-    def __init__(self, settings: Settings, *, until: Until | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        until: Until | None = None,
+        progress: Progress | None = None,
+        shared: bool = False,
+        retire: bool = False,
+    ) -> None:
         check_window(settings)
         self.ready = threading.Event()
         self._settings = settings
         self._until = until or Until()
         self._progress = progress or Silent()
+        self._shared, self._retire = shared, retire
         self._stopping = False
         self._notes: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._counts = _Counts()
+        self._meter = Meter()
+        self._journal = Journal(settings.journal / settings.collector_name)
+        self._filters = self._journal.folder / FILTERS
 
     def stop(self) -> None:
         """Finish what was received, land it, and return from ``run``."""
@@ -130,54 +121,76 @@ class Collector:
 
         Raises:
             CollectError: the broker cannot be had, or the journal is taken or broken.
-            LakeError: a commit failed; what was received is in the journal.
+            LakeError: the last commit failed; what was received is in the journal.
         """
-        began = time.monotonic()
         settings = self._settings
-        journal = Journal(settings.journal / settings.collector_name)
         lake = Lake(settings.lake)
-        with journal.locked():
-            before = land(lake, journal)
-            seen = recall(settings)
-            ledger = ConsentLedger(settings.root / "privacy", settings.keys / "consent.key")
+        lander = Lander(lake, [self._journal], settings.land_seconds, self._meter, self._notes.put)
+        with self._journal.locked():
+            if not self._shared:
+                lander.land()
+            seen = Seen() if self._shared else recall(settings)  # whoever lands for us asks the lake
+            ledger = self._ledger()
             intake = _intake(settings, ledger, seen)
             for message in retained_consents(settings):
                 intake.hear_retained(message)
             ledger.flush()
-            session = Session(settings, self._notes.put)
-            lander = Lander(lake, journal, settings.land_seconds)
-            work = _Work(session, intake, ledger, journal, next_number(lake, journal), seen)
+            session = self._session()
+            durable = Durable(self._journal, next_number(lake, self._journal), session, self._meter, self._notes.put)
+            beat = Beat(settings, self._meter, session, self._journal.folder)
             session.open()
+            drained = False
             try:
                 self.ready.set()
-                lander.start()
+                beat.start()
+                durable.start()
+                if not self._shared:
+                    lander.start()
                 with self._progress.step("collect", unit="messages") as step:
-                    self._loop(work, lander, step)
+                    self._loop(session, _Work(intake, ledger, durable, self._meter), seen, step)
+                durable.finish(_PATIENCE_S)
+                drained = not self._stopping
             finally:
-                session.close()
+                session.close(forget=self._retire and drained)
                 lander.stop()
-            after = land(lake, journal)
-        return self._counts.report([before, *lander.reports, after], time.monotonic() - began)
+                beat.stop()
+                self._tell()
+            if not self._shared:
+                lander.land()
+            if self._retire and drained:
+                self._filters.unlink(missing_ok=True)
+                beat.remove()
+        return self._meter.report()
 
-    def _loop(self, work: _Work, lander: Lander, step: Step) -> None:
-        last = time.monotonic()
-        forgot = last
+    def _loop(self, session: Session, work: _Work, seen: Seen, step: Step) -> None:
+        last = forgot = time.monotonic()
+        looked = 0.0
+        full = False
         while not self._ended(last):
-            lander.check()
-            if lander.backlog() > _BACKLOG:
+            now = time.monotonic()
+            self._tell()
+            if now - looked > _LOOK_S:
+                looked, full = now, self._full(full=full)
+            if now - forgot > _FORGET_S:
+                forgot = now
+                seen.forget((time.time() - horizon(self._settings).total_seconds()) * 1000)
+            if full:
+                work.durable.check()
                 time.sleep(_TICK_S)
                 continue
-            batch = self._batch(work.session)
+            batch = self._batch(session, self._settings.batch_seconds)
             if batch:
                 last = time.monotonic()
                 step.advance(len(batch))
-            work.do(batch, self._counts)
-            while not self._notes.empty():
-                self._progress.note(self._notes.get())
-            if time.monotonic() - forgot > _FORGET_S:
-                forgot = time.monotonic()
-                work.seen.forget((time.time() - horizon(self._settings).total_seconds()) * 1000)
-        work.do(_rest(work.session, self._missing()), self._counts)
+            work.do(batch)
+        rest = session.waiting  # under load there is always more; what comes from now on the broker keeps
+        while rest > 0 and (batch := self._batch(session, 0, rest)):
+            rest -= len(batch)
+            work.do(batch)
+
+    def _batch(self, session: Session, wait_s: float, most: int | None = None) -> list[Message]:
+        limits = [self._settings.batch_messages, *(each for each in (most, self._missing()) if each is not None)]
+        return session.take(min(limits), wait_s, self._settings.batch_mb * 1e6) if min(limits) else []
 
     def _ended(self, last: float) -> bool:
         until = self._until
@@ -189,99 +202,63 @@ class Collector:
 
     def _missing(self) -> int | None:
         """Messages still to come before we stop; None for no end."""
-        return None if self._until.messages is None else max(0, self._until.messages - self._counts.messages)
+        return None if self._until.messages is None else max(0, self._until.messages - self._meter.received)
 
-    def _batch(self, session: Session) -> list[Message]:
-        """Up to a batch of messages; empty when none came for a tick."""
-        most = self._settings.batch_messages
-        if (missing := self._missing()) is not None:
-            most = min(most, missing)
-        try:
-            batch = [session.inbox.get(timeout=_TICK_S)]
-        except queue.Empty:
-            return []
-        deadline = time.monotonic() + self._settings.batch_seconds
-        while len(batch) < most and not self._stopping and (left := deadline - time.monotonic()) > 0:
-            try:
-                batch.append(session.inbox.get(timeout=min(left, _LULL_S)))
-            except queue.Empty:
-                if len(batch) >= _COMPANY:
-                    break
-        return batch
+    def _full(self, *, full: bool) -> bool:
+        """Whether so much waits for the lake that the broker has to wait."""
+        now = waiting(self._journal.folder)[1] > self._settings.journal_gb * 1e9
+        if now and not full:
+            self._notes.put(
+                f"the journal holds {self._settings.journal_gb:g} GB that the lake has not: the broker has to wait"
+            )
+        return now
 
+    def _tell(self) -> None:
+        while not self._notes.empty():
+            self._progress.note(self._notes.get())
 
-@dataclass
-class _Counts:
-    """The report in the making."""
+    def _ledger(self) -> ConsentLedger:
+        settings = self._settings
+        return ConsentLedger(settings.root / "privacy", settings.keys / "consent.key", name=settings.collector_name)
 
-    messages: int = 0
-    consents: int = 0
-    readings: int = 0
-    duplicates: int = 0
-    silent: int = 0
-    redelivered: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)
-
-    def report(self, landed: list[LandReport], seconds: float) -> CollectReport:
-        return CollectReport(
-            messages=self.messages,
-            consents=self.consents,
-            readings=self.readings,
-            quarantined=dict(self.quarantined),
-            duplicates=self.duplicates,
-            silent=self.silent,
-            redelivered=self.redelivered,
-            segments=sum(each.segments for each in landed),
-            commits=sum(each.commits for each in landed),
-            seconds=seconds,
-        )
+    def _session(self) -> Session:
+        """The session, without what an earlier run subscribed to and this one does not."""
+        wanted = [] if self._retire else filters_for(_others(self._settings), shared=self._shared)
+        before: list[str] = orjson.loads(self._filters.read_bytes()) if self._filters.exists() else []
+        names = [each.filter for each in wanted]
+        unwanted = [each for each in before if each not in names]
+        if before != names:
+            write_whole(self._filters, orjson.dumps([*names, *unwanted]).decode())
+        return open_session(self._settings, wanted, self._notes.put, unwanted=unwanted)
 
 
 @dataclass
 class _Work:
-    """One batch after the other made durable and acknowledged."""
+    """One batch after the other made into rows and handed on."""
 
-    session: Session
     intake: Intake
     ledger: ConsentLedger
-    journal: Journal
-    number: int
-    seen: Seen
-    held: list[Message] = field(default_factory=list)
-    unacknowledged: deque[Message] = field(default_factory=deque)
+    durable: Durable
+    meter: Meter
+    held: Sequence[Message] = ()
 
-    def do(self, batch: list[Message], counts: _Counts) -> None:
-        """Take ``batch`` behind what is held; when this returns, all but what is still held is durable."""
-        if not batch and not self.held:
+    def do(self, batch: list[Message]) -> None:
+        """Take ``batch`` behind what is held."""
+        if batch:
+            self.meter.took(batch)
+        elif not self.held:
+            self.durable.check()
             return
         taken = self.intake.take([*self.held, *batch])
-        self.ledger.flush()
-        if taken.readings.num_rows or taken.rejected.num_rows:
-            self.journal.append(self.number, taken.readings, taken.rejected)
-            self.number += 1
-        for message in (*self.held, *batch):
-            message.done = True
-        for message in taken.held:
-            message.done = False
+        self.durable.retry(self.ledger.flush)
+        self.durable.put(taken, batch, self.held)
         self.held = taken.held
-        self.unacknowledged.extend(batch)
-        ready: list[Message] = []
-        while self.unacknowledged and self.unacknowledged[0].done:
-            ready.append(self.unacknowledged.popleft())
-        self.session.acknowledge(ready)
-        counts.messages += len(batch) - taken.ignored
-        counts.redelivered += sum(message.again for message in batch)
-        counts.consents += taken.consents
-        counts.readings += taken.readings.num_rows
-        counts.duplicates += taken.duplicates
-        counts.silent += taken.silent
-        counts.quarantined.update(taken.rejected.column("reason").to_pylist())
 
 
-def _rest(session: Session, most: int | None) -> list[Message]:
-    """What has been received and not yet taken."""
-    count = session.inbox.qsize()
-    return [session.inbox.get_nowait() for _ in range(count if most is None else min(count, most))]
+def _others(settings: Settings) -> list[Wanted]:
+    """The subscriptions besides Rocade's own topics."""
+    del settings
+    return []
 
 
 def _intake(settings: Settings, ledger: ConsentLedger, seen: Seen) -> Intake:

@@ -35,7 +35,7 @@ FROM (
   )
 )
 GROUP BY vehicle, boot, run
-ORDER BY vehicle, boot, run
+ORDER BY max(received_ms)
 """
 _POISON = """
 SELECT CASE reason WHEN 'bad_consent' THEN 'consent' ELSE 'telemetry' END || ':' || vehicle, payload

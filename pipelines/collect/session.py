@@ -1,250 +1,181 @@
-"""The MQTT session: persistent, bounded, and acknowledged by hand.
+"""The MQTT session as the collector sees it: persistent, bounded, and acknowledged by hand.
 
-Belongs here: connecting, subscribing, receiving, acknowledging, and the retained consents of a start. Does not: what
-the messages say.
+Belongs here: what a session promises, which of the two it is, and the inbox between its thread and the collector's.
+Does not: packets (session_mqtt5.py, session_paho.py), what the messages say (intake.py), whether a broker is safe to
+collect from (preflight.py).
 
-Three things that MQTT leaves to its users are settled here.
+Three things that MQTT leaves to its users are settled by every session.
 
-*The window.* The broker sends at most Receive Maximum messages that we have not acknowledged, and then waits: that
-bounds our memory. But we acknowledge only whole batches, so a window smaller than a batch would wait for ever; it
-must hold two.
+*The window.* The broker sends at most Receive Maximum messages that we have not acknowledged, and then waits. But
+messages may be long, and MQTT 3.1.1 has no such window, so the inbox counts bytes as well: above its limit the socket is
+not read, until the broker has to hold what it has.
 
 *The epoch.* Packet ids belong to a connection. After a reconnect the broker sends everything unacknowledged again,
 with ids that may name other messages now, so an acknowledgement from before is dropped: each message carries the
-number of its connection. The lock makes the check and the queueing one step; what was queued before a connection
-broke, paho discards before it connects again.
+number of its connection.
 
 *The order of consent.* A persistent session delivers what was queued while we were away before anything that a new
-SUBSCRIBE brings, so a car's retained consent would come after its telemetry. Hence ``retained_consents``: before the
-session opens, a short clean connection fetches all of them. Its barrier is a second SUBSCRIBE: the broker has sent
-the retained messages of the first by the time it grants the second; a short quiet time covers brokers that answer out
-of turn. Changes that come later are in order, since consent and telemetry come by one subscription: between two, some
-brokers keep no order. A subscription that is new asks for retained messages, one that persisted does not.
+SUBSCRIBE brings, so a car's retained consent would come after its telemetry: see consents.py. Changes that come later
+are in order as long as consent and telemetry come by one subscription; between two, some brokers keep no order. Workers
+that share the telemetry need two: a consent concerns all of them. A broker for several workers has to keep the order
+within a connection, as Mosquitto does.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from paho.mqtt.subscribeoptions import SubscribeOptions
-
-from pipelines.collect.formats import Message
-from pipelines.errors import CollectError
-from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, connect, new_client, place, refusal
+from pipelines.mqtt import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-    from paho.mqtt.reasoncodes import ReasonCode
+    from pipelines.collect.formats import Message
 
-    from pipelines.settings import Settings
+GROUP = "rocade"
+"""The share name of workers."""
 
-_ALL, _CONSENT = f"{TOPICS}/+/+", f"{TOPICS}/+/consent"
-_BARRIER = f"{TOPICS}/-/barrier"  # nobody publishes here; only its grant matters
-_QUIET_S = 0.2
-_WIDEST_WINDOW = 65_535
-_FAILURE = 0x80  # reason codes from here on are refusals
+_TICK_S = 0.1  # how soon a stop is noticed
+
+# Many brokers keep fewer messages in flight than our window allows (EMQX 32, rumqttd 100, by default): then no more come
+# until we acknowledge, so a batch with some company does not wait through a lull.
+_LULL_S = 0.02
+_COMPANY = 10
 
 
-class Session:
-    """One collector's connection to the broker.
+@dataclass(frozen=True)
+class Wanted:
+    """A topic filter to be subscribed to, with the quality of service that has to be granted."""
 
-    Messages arrive in ``inbox``, in the order of receipt.
+    filter: str
+    qos: int = 1
 
-    Args:
-        settings: address, name, window and expiry.
-        notify: told, on the network thread, when the connection breaks and when it is back.
 
-    Raises:
-        SettingsError: the address or a certificate does not make sense.
-    """
+class Session(Protocol):
+    """One collector's connection to the broker; it comes back by itself when it breaks."""
 
-    def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
-        self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._settings = settings
-        self._notify = notify
-        self._epoch = 0
-        self._lock = threading.Lock()
-        self._open = threading.Event()
-        self._lost = False
-        self._refused: str | None = None
-        self._closing = False
-        self._client = new_client(settings, settings.collector_name, manual_ack=True)
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now."""
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not yet taken."""
 
     def open(self) -> None:
-        """Connect and subscribe; afterwards the connection comes back by itself when it breaks.
+        """Connect and subscribe.
 
         Raises:
-            CollectError: the broker cannot be reached, or refuses.
+            CollectError: the broker cannot be reached, refuses, or would lose data.
         """
-        connect(
-            self._client,
-            self._settings,
-            clean=False,
-            SessionExpiryInterval=self._settings.session_expiry_s,
-            ReceiveMaximum=self._settings.receive_maximum,
-        )
-        self._client.loop_start()
-        if not self._open.wait(ANSWER_S) or self._refused:
-            self.close()
-            raise refusal(self._settings, self._refused)
 
-    def close(self) -> None:
-        """Send what is to be acknowledged, and leave; the broker keeps the session."""
-        self._closing = True
-        self._client.disconnect()
-        self._client.loop_stop()
+    def take(self, most: int, wait_s: float, most_bytes: float) -> list[Message]:
+        """Messages in the order of receipt; none when none came for a tick.
+
+        Args:
+            most: so many at most.
+            wait_s: seconds that the first one waits for company, at most.
+            most_bytes: of payloads; a longer message comes alone.
+
+        Raises:
+            CollectError: the session is over for good.
+        """
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the broker that ``messages``, in the order of receipt, are ours; not those of a broken connection."""
-        with self._lock:
-            for message in messages:
-                if message.qos and message.epoch == self._epoch:
-                    self._client.ack(message.mid, message.qos)
 
-    def _on_connect(
-        self, client: Client, _data: object, flags: ConnectFlags, reason: ReasonCode, _more: object
-    ) -> None:
-        if reason.is_failure:
-            self._refuse(f"the broker refuses the connection: {reason}")
-            return
-        # Retained messages only with a subscription that is new: those of a session that persisted were heard.
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-        client.subscribe(_ALL, options=options)
-        if flags.session_present:
-            # It holds already; a broker with a small window grants it again only once we have acknowledged the backlog.
-            self._settle()
-
-    def _on_subscribe(
-        self, _client: Client, _data: object, _mid: int, reasons: Sequence[ReasonCode], _more: object
-    ) -> None:
-        if reasons[0].value == 1:
-            self._settle()
-        else:
-            self._refuse(f"the broker does not grant {_ALL} with quality of service 1: {reasons[0]}")
-
-    def _on_disconnect(
-        self, _client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _more: object
-    ) -> None:
-        with self._lock:
-            self._epoch += 1
-        if not self._open.is_set() and not self._closing:
-            self._refuse(ENDED)
-        elif self._open.is_set() and not self._lost and not self._closing:
-            self._lost = True
-            self._notify(f"the connection to {place(self._settings)} is lost ({reason}); trying again")
-
-    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""  # nobody's
-        # Without acknowledgements nothing but the socket slows a sender down, so it has to wait here.
-        while not message.qos and self.inbox.qsize() >= self._settings.receive_maximum and not self._closing:
-            time.sleep(0.01)
-        self.inbox.put(_received(message, self._epoch, topic))
-
-    def _settle(self) -> None:
-        if self._lost:
-            self._lost = False
-            self._notify("the broker is back")
-        self._open.set()
-
-    def _refuse(self, why: str) -> None:
-        if self._open.is_set():
-            self._notify(why)
-        else:
-            self._refused = why
-            self._open.set()
+    def close(self, *, forget: bool = False) -> None:
+        """Send what is to be acknowledged, and leave; the broker keeps the session, unless it is to ``forget``."""
 
 
-def check_window(settings: Settings) -> None:
-    """Refuse settings under which the broker would wait for us and we for the broker.
+class Inbox:
+    """What was received and not yet taken, in pieces as they were received.
 
-    Raises:
-        CollectError: Receive Maximum is under two batches.
+    Args:
+        limit: bytes from which on it is full.
     """
-    if settings.receive_maximum < 2 * settings.batch_messages:
-        raise CollectError(
-            f"receive_maximum {settings.receive_maximum} is less than two batches of {settings.batch_messages} messages"
-            ": the broker would stop before a batch is full",
-            where="settings",
-            fix=f"set ROCADE_RECEIVE_MAXIMUM to {min(2 * settings.batch_messages, _WIDEST_WINDOW)} or more"
-            if 2 * settings.batch_messages <= _WIDEST_WINDOW
-            else f"set ROCADE_BATCH_MESSAGES to {_WIDEST_WINDOW // 2} or less",
-        )
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._pieces: deque[tuple[list[Message], int]] = deque()
+        self._count = self._bytes = 0
+        self._changed = threading.Condition()
+        self._error: Exception | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def full(self) -> bool:
+        """Whether the broker has to wait."""
+        return self._bytes >= self._limit
+
+    def put(self, messages: list[Message], size: int) -> None:
+        """Add a piece of ``size`` bytes."""
+        with self._changed:
+            self._pieces.append((messages, size))
+            self._count += len(messages)
+            self._bytes += size
+            self._changed.notify()
+
+    def fail(self, error: Exception) -> None:
+        """Nothing more will come; ``take`` says why."""
+        with self._changed:
+            self._error = error
+            self._changed.notify()
+
+    def take(self, most: int, wait_s: float, most_bytes: float) -> list[Message]:
+        """See ``Session.take``."""
+        with self._changed:
+            if not self._pieces and self._error is None:
+                self._changed.wait(_TICK_S)
+            if not self._pieces:
+                if self._error is not None:
+                    raise self._error
+                return []
+            deadline = time.monotonic() + wait_s
+            while self._count < most and self._bytes < most_bytes and not self.full and self._error is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                if not self._changed.wait(min(left, _LULL_S)) and self._count >= _COMPANY:
+                    break
+            return self._some(most, most_bytes)
+
+    def _some(self, most: int, most_bytes: float) -> list[Message]:
+        taken: list[Message] = []
+        size = 0
+        while self._pieces and len(taken) < most:
+            piece, weight = self._pieces[0]
+            if taken and size + weight > most_bytes:
+                break
+            self._pieces.popleft()
+            if len(taken) + len(piece) > most:
+                cut = most - len(taken)
+                rest = weight * (len(piece) - cut) // len(piece)
+                self._pieces.appendleft((piece[cut:], rest))
+                piece, weight = piece[:cut], weight - rest
+            taken += piece
+            size += weight
+        self._count -= len(taken)
+        self._bytes -= size
+        return taken
 
 
-def retained_consents(settings: Settings) -> list[Message]:
-    """All consents that the broker retains now.
+def filters_for(others: Iterable[Wanted], *, shared: bool) -> list[Wanted]:
+    """What a collector subscribes to, consents first.
 
-    Raises:
-        CollectError: the broker cannot be reached, or refuses.
-        SettingsError: the address or a certificate does not make sense.
+    Args:
+        others: of topics that are not Rocade's own.
+        shared: whether other workers take part of the telemetry. Consents then come to every worker.
     """
-    client = new_client(settings, f"{settings.collector_name}-consents", manual_ack=False)
-    found: list[Message] = []
-    events: queue.SimpleQueue[str] = queue.SimpleQueue()  # what happened, a refusal in words
-
-    def on_connect(_client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: object) -> None:
-        if reason.is_failure:
-            events.put(f"the broker refuses the connection: {reason}")
-            return
-        client.subscribe(_CONSENT, options=SubscribeOptions(qos=1))
-
-    def on_subscribe(_client: Client, _data: object, _mid: int, reasons: Sequence[ReasonCode], _more: object) -> None:
-        events.put(f"the broker does not grant {_CONSENT}: {reasons[0]}" if reasons[0].value >= _FAILURE else "")
-
-    def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
-        found.append(_received(message, 0, message.topic))
-
-    client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
-    client.on_disconnect = lambda *_: events.put(ENDED)
-    # Else a broker sends the first twenty, and drops what its queue cannot hold.
-    connect(client, settings, clean=True, ReceiveMaximum=_WIDEST_WINDOW)
-    client.loop_start()
-    try:
-        _await(events, settings)
-        client.subscribe(_BARRIER)
-        _await(events, settings, refusal_counts=False)
-        heard = -1
-        while heard != len(found):
-            heard = len(found)
-            time.sleep(_QUIET_S)
-        if not events.empty():  # a broken connection: what was retained may have been cut short
-            raise refusal(settings, events.get())
-    finally:
-        client.disconnect()
-        client.loop_stop()
-    return found
-
-
-def _await(events: queue.SimpleQueue[str], settings: Settings, *, refusal_counts: bool = True) -> None:
-    try:
-        refused = events.get(timeout=ANSWER_S)
-    except queue.Empty as error:
-        raise refusal(settings, None) from error
-    if refused == ENDED or (refused and refusal_counts):
-        raise refusal(settings, refused)
-
-
-def _received(message: MQTTMessage, epoch: int, topic: str) -> Message:
-    content_type: Any = getattr(message.properties, "ContentType", None)
-    return Message(
-        mid=message.mid,
-        epoch=epoch,
-        qos=message.qos,
-        again=message.dup,
-        topic=topic,
-        payload=bytes(message.payload),
-        content_type=content_type,
-        received_ms=time.time() * 1000,
-    )
+    if not shared:
+        return [Wanted(f"{TOPICS}/+/+"), *others]
+    return [
+        Wanted(f"{TOPICS}/+/consent"),
+        *(Wanted(f"$share/{GROUP}/{each.filter}", each.qos) for each in (Wanted(f"{TOPICS}/+/telemetry"), *others)),
+    ]

@@ -7,23 +7,25 @@ facts come from is told in schemas/signals.md.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from pipelines.errors import ContractError
 from pipelines.settings import data_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SignalType = Literal["float", "integer", "boolean", "enum", "text"]
-Source = Literal["vss-6.0", "obd-overlay", "rocade"]
+Source = Literal["vss-6.0", "obd-overlay", "fms-overlay", "rocade"]
 
-_COLUMNS = ["path", "type", "unit", "min", "max", "allowed", "source"]
+_COLUMNS = ["path", "type", "unit", "min", "max", "allowed", "source", "meaning"]
+_TYPES, _SOURCES = frozenset(get_args(SignalType)), frozenset(get_args(Source))
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One line of the catalogue.
 
     Attributes:
@@ -34,6 +36,7 @@ class Signal:
         maximum: the highest.
         allowed: the values of an ``enum``.
         source: where the line's facts come from.
+        meaning: a few words where the path does not say it all.
     """
 
     path: str
@@ -43,6 +46,7 @@ class Signal:
     maximum: float | None
     allowed: tuple[str, ...]
     source: Source
+    meaning: str = ""
 
     @property
     def whole(self) -> bool:
@@ -50,8 +54,8 @@ class Signal:
         return self.type == "integer" and not self.unit
 
 
-def load_signals(file: Path | None = None) -> dict[str, Signal]:
-    """The catalogue by path, in the file's order.
+def load_signals(file: Path | None = None) -> Mapping[str, Signal]:
+    """The catalogue by path, in the file's order; read once in a process.
 
     Args:
         file: another catalogue than schemas/signals.csv.
@@ -59,52 +63,42 @@ def load_signals(file: Path | None = None) -> dict[str, Signal]:
     Raises:
         ContractError: a line does not say what a signal is.
     """
-    file = file or data_folder("schemas") / "signals.csv"
+    return _read(file or data_folder("schemas") / "signals.csv")
+
+
+@lru_cache(maxsize=4)
+def _read(file: Path) -> Mapping[str, Signal]:
+    signals: dict[str, Signal] = {}
     with file.open(encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle)
-        if reader.fieldnames != _COLUMNS:
-            raise ContractError(
-                f"the columns are {reader.fieldnames}", where=str(file), fix=f"they must be {', '.join(_COLUMNS)}"
-            )
-        signals: dict[str, Signal] = {}
-        for line in reader:
-            where = f"{file} line {reader.line_num}"
-            signal = _signal(line, where)
+        reader = csv.reader(handle)
+        header = next(reader, [])
+        if header != _COLUMNS:
+            raise ContractError(f"the columns are {header}", where=str(file), fix=f"they must be {', '.join(_COLUMNS)}")
+        for cells in reader:
+            signal = _signal(cells, file, reader.line_num)
             if signal.path in signals:
-                raise ContractError(f"{signal.path} is listed twice", where=where, fix="keep one of the two lines")
+                raise _error(f"{signal.path} is listed twice", file, reader.line_num, "keep one of the two lines")
             signals[signal.path] = signal
-    return signals
+    return MappingProxyType(signals)
 
 
-def _signal(line: dict[str, str | None], where: str) -> Signal:
-    if None in line or None in line.values():
-        raise ContractError(f"the line does not have {len(_COLUMNS)} cells", where=where, fix="check its commas")
-    cells = cast("dict[str, str]", line)
-    for column, known in (("type", get_args(SignalType)), ("source", get_args(Source))):
-        if cells[column] not in known:
-            raise ContractError(
-                f"{column} is {cells[column]!r}", where=where, fix=f"it must be one of {', '.join(known)}"
-            )
-    allowed = tuple(cells["allowed"].split("|")) if cells["allowed"] else ()
-    if bool(allowed) != (cells["type"] == "enum"):
-        raise ContractError(
-            "an enum needs allowed values, and nothing else has any", where=where, fix="check `allowed`"
-        )
-    return Signal(
-        path=cells["path"],
-        type=cast("SignalType", cells["type"]),
-        unit=cells["unit"],
-        minimum=_bound(cells["min"], where),
-        maximum=_bound(cells["max"], where),
-        allowed=allowed,
-        source=cast("Source", cells["source"]),
-    )
-
-
-def _bound(cell: str, where: str) -> float | None:
-    if not cell:
-        return None
+def _signal(cells: list[str], file: Path, line: int) -> Signal:
+    if len(cells) != len(_COLUMNS):
+        raise _error(f"the line does not have {len(_COLUMNS)} cells", file, line, "check its commas")
+    path, kind, unit, low, high, listed, source, meaning = cells
+    if kind not in _TYPES:
+        raise _error(f"type is {kind!r}", file, line, f"it must be one of {', '.join(sorted(_TYPES))}")
+    if source not in _SOURCES:
+        raise _error(f"source is {source!r}", file, line, f"it must be one of {', '.join(sorted(_SOURCES))}")
+    allowed = tuple(listed.split("|")) if listed else ()
+    if bool(allowed) != (kind == "enum"):
+        raise _error("an enum needs allowed values, and nothing else has any", file, line, "check `allowed`")
     try:
-        return float(cell)
+        bounds = [float(cell) if cell else None for cell in (low, high)]
     except ValueError as error:
-        raise ContractError(f"the bound {cell!r} is not a number", where=where, fix="write it like -12.5") from error
+        raise _error(f"a bound of {path} is not a number: {error}", file, line, "write it like -12.5") from error
+    return Signal(path, cast("SignalType", kind), unit, bounds[0], bounds[1], allowed, cast("Source", source), meaning)
+
+
+def _error(what: str, file: Path, line: int, fix: str) -> ContractError:
+    return ContractError(what, where=f"{file} line {line}", fix=fix)

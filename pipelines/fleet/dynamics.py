@@ -1,9 +1,7 @@
-"""Longitudinal dynamics: from a speed trace to power, fuel and battery.
+"""Longitudinal dynamics of many cars at once: what a change of speed costs at the wheels, and what limits it.
 
-Force at the wheels: m·δ·a + ½·d·CdA·v² + m·g·(Crr·cos θ + sin θ), with d for the density of air and δ for the rotating
-masses (Gillespie, *Fundamentals of Vehicle Dynamics*, ch. 2). Fuel by the Willans line: what the idling engine burns,
-plus crank power over efficiency times heating value; none while the car drives the engine (fuel cut). An electric car
-gets back what its motor can take.
+All arrays have shape (n,), a car a place; forces in N, powers in W, speeds in m/s, slopes as rise over run. What the wheels'
+power takes from tank and battery is in ``powertrain``.
 """
 
 from __future__ import annotations
@@ -13,79 +11,81 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from pipelines.fleet.models import Array, Park
 
-    from pipelines.fleet.vehicles import Model
+AIR_KG_M3 = 1.2
+GRAVITY = 9.81
+GRIP = 0.85
+"""Friction of tyre on dry asphalt (Gillespie, *Fundamentals of Vehicle Dynamics*, ch. 2 and 10: 0.8 to 0.9)."""
 
-    Array = NDArray[np.float64]
-
-IDLE_RPM = 800.0
-
-_AIR_KG_M3 = 1.2
-_GRAVITY = 9.81
-_LOAD_KG = 100  # a driver and a bag
-_ROTATING = 1.05  # δ
-_GEARBOX = 0.93  # crank to wheels
-_ALTERNATOR_W = 350.0  # electrics of a combustion car, at the crank
-_ELECTRICS_W = 450.0  # electrics of an electric car, at the battery
-_CUT_SPEED_MS = 5.5  # below, the engine idles rather than cuts its fuel
-_REGENERATION_W = 40_000.0
-_REGENERATION_FADE_MS = 4.0  # below, the brakes take over
+_ENGINE_INERTIA = 0.15  # kg m² of crank, flywheel and clutch
+_MOTOR_INERTIA = 0.03  # kg m² of an electric motor's rotor
+_TRANSFER = 0.2  # height of the centre of gravity over the wheelbase
 
 
-def acceleration(speed_ms: Array, hz: float) -> Array:
-    """Mean acceleration in m/s² over the interval that follows each sample; the last stays as it is."""
-    return np.asarray(np.diff(speed_ms, append=speed_ms[-1]) * hz)
+def effective_mass(park: Park, ratio: Array) -> Array:
+    """m·δ in kg: what resists acceleration, the turning parts included.
 
-
-def mean_speed(speed_ms: Array) -> Array:
-    """Mean speed in m/s over the interval that follows each sample."""
-    return np.asarray((speed_ms + np.append(speed_ms[1:], speed_ms[-1])) / 2)
-
-
-def wheel_power(model: Model, speed_ms: Array, grade: Array, hz: float) -> Array:
-    """Power at the wheels in W over the interval that follows each sample; negative while braking.
+    m + (J_wheels + J_engine · ratio²) / r² (Gillespie, ch. 2, eq. 2-9; Guzzella & Sciarretta, *Vehicle Propulsion
+    Systems*, §2.1.1).
 
     Args:
-        model: the car.
-        speed_ms: samples in m/s.
-        grade: slope there, as rise over run.
-        hz: samples a second.
+        park: the cars.
+        ratio: engine or motor speed over wheel speed; 0 where the clutch is open.
     """
-    mass = model.mass_kg + _LOAD_KG
-    speed = mean_speed(speed_ms)
-    slope = np.arctan(grade)
-    force = (
-        mass * _ROTATING * acceleration(speed_ms, hz)
-        + 0.5 * _AIR_KG_M3 * model.drag_area_m2 * speed**2
-        + mass * _GRAVITY * (model.rolling * np.cos(slope) + np.sin(slope))
-    )
-    return np.minimum(force * speed, model.power_kw * 1000)
+    inertia = np.where(park.motor_w > 0, _MOTOR_INERTIA, _ENGINE_INERTIA)
+    return np.asarray(park.mass_kg + (park.wheel_inertia_kgm2 + inertia * ratio**2) / park.wheel_radius_m**2)
 
 
-def fuel_rate(model: Model, power_w: Array, speed_ms: Array) -> Array:
-    """Fuel in l/h over the interval that follows each sample, from power at the wheels (W)."""
-    crank = np.maximum(power_w, 0) / _GEARBOX + _ALTERNATOR_W
-    rate = model.idle_lph + crank * 3600 / (model.efficiency * model.fuel_mj_per_l * 1e6)
-    is_cut = (power_w < 0) & (mean_speed(speed_ms) > _CUT_SPEED_MS)
-    return np.where(is_cut, 0.0, rate)
+def road_load(park: Park, speed: Array, slope: Array) -> tuple[Array, Array, Array]:
+    """Drag, rolling resistance and grade force: 0.5·d·CdA·v² (d: density of air), m·g·Crr·cos θ, m·g·sin θ (Gillespie, ch. 4).
 
-
-def battery_power(model: Model, power_w: Array, speed_ms: Array) -> Array:
-    """Power drawn from the battery in W over the interval that follows each sample; negative while it is charged."""
-    fade = np.minimum(mean_speed(speed_ms) / _REGENERATION_FADE_MS, 1)
-    recovered = np.maximum(power_w, -_REGENERATION_W) * model.efficiency * fade
-    return np.where(power_w > 0, power_w / model.efficiency, recovered) + _ELECTRICS_W
-
-
-def gears(model: Model, speed_ms: Array, shift_rpm: float) -> tuple[Array, Array]:
-    """Gear (0 when standing) and engine speed in rpm at each sample.
-
-    The lowest gear that stays under ``shift_rpm``; in first gear the clutch slips rather than stall the engine.
+    Rolling resistance only turns wheels that turn: 0 at standstill.
     """
-    rpm = speed_ms[:, None] * 3.6 / np.array(model.gears_kmh) * 1000
-    fits = rpm <= shift_rpm
-    gear = np.where(fits.any(axis=1), fits.argmax(axis=1), len(model.gears_kmh) - 1)
-    engine = np.maximum(rpm[np.arange(len(gear)), gear], IDLE_RPM)
-    standing = speed_ms <= 0
-    return np.where(standing, 0, gear + 1).astype(float), np.where(standing, IDLE_RPM, engine)
+    weight = park.mass_kg * GRAVITY / np.sqrt(1 + slope**2)
+    drag = 0.5 * AIR_KG_M3 * park.drag_area_m2 * speed**2
+    return drag, np.where(speed > 0, park.rolling * weight, 0.0), weight * slope
+
+
+def hardest(park: Park, slope: Array) -> tuple[Array, Array]:
+    """The most that tyres give: greatest acceleration and deceleration (both positive) in m/s².
+
+    Driving, the axle's share of the weight counts, less what moves to the other axle (front drive:
+    μ·g·share / (1 + μ·h/L), Gillespie, ch. 2, eq. 2-24); braking, all wheels do.
+    """
+    cosine = 1 / np.sqrt(1 + slope**2)
+    driving = GRIP * GRAVITY * cosine * park.driven_share / (1 + GRIP * _TRANSFER)
+    return np.maximum(driving - GRAVITY * slope * cosine, 0.1), GRIP * GRAVITY * cosine + GRAVITY * slope * cosine
+
+
+def reachable(park: Park, speed: Array, wanted: Array, slope: Array, ratio: Array, power: Array, dt: float) -> Array:
+    """Speed after ``dt`` s: ``wanted`` as far as tyres and ``power`` at the wheels allow.
+
+    Power is the force's times the interval's mean speed; with a force that gives less speed the mean falls too, so the
+    bound is sought by halving between standstill (or braking at no power) and what is wanted.
+    """
+    forward, backward = hardest(park, slope)
+    wanted = np.clip(wanted, np.maximum(speed - backward * dt, 0), speed + forward * dt)
+    short = wheel_power(park, speed, wanted, slope, ratio, dt) > power
+    if not short.any():
+        return wanted
+    few = park.take(short)
+    at, tilt, geared, most = speed[short], slope[short], ratio[short], power[short]
+    low, high = np.maximum(at - backward[short] * dt, 0), wanted[short]
+    for _ in range(18):
+        middle = (low + high) / 2
+        fits = wheel_power(few, at, middle, tilt, geared, dt) <= most
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    reached = wanted.copy()
+    reached[short] = low
+    return reached
+
+
+def wheel_power(park: Park, speed: Array, following: Array, slope: Array, ratio: Array, dt: float) -> Array:
+    """Mean power at the wheels over the interval from ``speed`` to ``following``; negative while braking.
+
+    Force times mean speed, so that the work of acceleration is exactly the change of ½·m·δ·v².
+    """
+    mean = (speed + following) / 2
+    drag, rolling, grade = road_load(park, mean, slope)
+    return np.asarray((effective_mass(park, ratio) * (following - speed) / dt + drag + rolling + grade) * mean)

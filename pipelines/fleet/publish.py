@@ -119,7 +119,7 @@ class Publisher:
         done = self._published
         for message in messages:
             pace.wait_until(message.ends_ms)
-            self._publish(f"{TOPICS}/{message.vehicle}/telemetry", message.payload)
+            self._publish(f"{TOPICS}/{message.vehicle}/telemetry", message.payload, message.content_type)
             done = replace(
                 done,
                 messages=done.messages + 1,
@@ -149,12 +149,12 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def _publish(self, topic: str, payload: bytes, content_type: str = JSON_BATCH, *, retain: bool = False) -> None:
         self._await(lambda: self._in_flight < self._limit)
         with self._changed:
             self._in_flight += 1
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-        properties.ContentType = JSON_BATCH
+        properties.ContentType = content_type
         # Not under our lock: the network thread may hold paho's and be waiting for ours in _on_publish.
         self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
 

@@ -1,41 +1,50 @@
-"""One simulated trip: what the car's sensors say at each instant, and the truth they were made from.
+"""Simulated trips, many driven side by side: rows as the cars would send them, and the truth that they were made from.
 
-What belongs here: signals and their rates. The physics is in ``dynamics``, the way in ``roads``, the speed in
-``cycles``.
+What belongs here: what a car carries from trip to trip, from driving to rows, and the account of what really happened.
+The driving is in ``traffic`` (free trips) and ``drive`` (cycles), the sensors in ``signals``.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.fleet import dynamics
-from pipelines.fleet.cycles.commute import commute
-from pipelines.fleet.cycles.nedc import nedc
+from pipelines.fleet import drive, signals
+from pipelines.fleet.communes import communes
+from pipelines.fleet.drive import Moment
+from pipelines.fleet.models import park
+from pipelines.fleet.powertrain import SOC_TARGET
+from pipelines.fleet.traffic import Leg, Traffic
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from pipelines.fleet.batches import Row, Value
-    from pipelines.fleet.roads import Route
+    from pipelines.fleet.cycles.file import Cycle
+    from pipelines.fleet.models import Park
+    from pipelines.fleet.network import Route
     from pipelines.fleet.vehicles import Car, Driver
 
     Array = NDArray[np.float64]
 
-PEDAL = "Vehicle.Chassis.Accelerator.PedalPosition"
+HARSH_ACCELERATION, HARSH_BRAKING = 0.25 * 9.81, 0.30 * 9.81
+"""Mean over a second, m/s², from which ``TripTruth`` counts an event (0.25 g and 0.30 g)."""
 
-_GNSS_M = 2.0  # standard deviation of a position, wandering over half a minute
-_GNSS_S = 30
+_GNSS_M, _GNSS_S = 2.0, 30  # standard deviation of a position, wandering over half a minute
 _LEVEL_S, _TEMPERATURE_S = 10, 60  # fuel and battery level, outside temperature: seconds between readings
 _REFUEL_BELOW, _CHARGE_BELOW, _CHARGE_TO = 0.15, 0.3, 0.9
-_JOULES_PER_KWH = 3.6e6
-_ENGINE_BRAKE_MS2 = 0.6  # deceleration without touching the brake
-_FULL_BRAKE_MS2 = 6.0
+_DIESEL_SHIFT = 0.8  # times a style's shift speed
+_J_PER_KWH = 3.6e6
+_DEGREE_M = 111_195.0
+_LONGEST_S = 20 * 3600
+_COMPACT = 0.7  # share of cars still driving below which the others are let go
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,20 @@ class TripTruth:
         start: instant of the first row (UTC).
         end: instant of the last row (UTC).
         rows: rows of the trip.
+        origin: INSEE code of the commune it began in.
+        destination: INSEE code of the commune it ended in.
+        reason: ``work``, ``outing``, ``holiday`` or ``cycle``.
+        mass_kg: of the car with all that was in it.
         distance_m: length of the way.
         stops: times it came to a standstill before the end.
         fuel_l: fuel burnt; 0 for an electric car.
         battery_kwh: energy out of the battery less what came back; 0 for a combustion car.
+        wheel_kwh: work of the wheels while they drove.
+        gear_shifts: changes from one gear to another.
+        harsh_accelerations: times that ``HARSH_ACCELERATION`` was reached.
+        harsh_brakings: times that ``HARSH_BRAKING`` was reached.
+        potholes: potholes driven through.
+        spots: braking spots passed, whether or not there was hard braking.
     """
 
     vehicle: str
@@ -67,10 +86,20 @@ class TripTruth:
     start: datetime
     end: datetime
     rows: int
+    origin: str
+    destination: str
+    reason: str
+    mass_kg: float
     distance_m: float
     stops: int
     fuel_l: float
     battery_kwh: float
+    wheel_kwh: float
+    gear_shifts: int
+    harsh_accelerations: int
+    harsh_brakings: int
+    potholes: int
+    spots: int
 
 
 @dataclass
@@ -79,13 +108,13 @@ class CarState:
 
     Args:
         odometer_m: all its way.
-        way_m: where on its road it stands.
-        level: share of tank or battery that is full.
+        fuel: share of the tank that is full.
+        charge: share of the battery that is full.
     """
 
     odometer_m: float
-    way_m: float
-    level: float
+    fuel: float
+    charge: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +127,10 @@ class Plan:
         boot: identity of its messages.
         departure_ms: first row (epoch, milliseconds).
         hz: rows a second.
-        driving: ``commute`` or ``nedc``.
+        route: from where to where.
+        reason: of the trip.
+        cycle: the cycle that it drives instead of the route's limits, on the flat.
+        signals: signals a row; the core when absent.
     """
 
     car: Car
@@ -106,141 +138,164 @@ class Plan:
     boot: uuid.UUID
     departure_ms: int
     hz: float
-    driving: str
+    route: Route
+    reason: str
+    cycle: Cycle | None = None
+    signals: int | None = None
 
     @property
     def driver(self) -> Driver:
         """Whose turn it is."""
         return self.car.drivers[self.number % len(self.car.drivers)]
 
-
-def drive(plan: Plan, route: Route, state: CarState, rng: np.random.Generator) -> tuple[list[Row], TripTruth]:
-    """Rows and truth of a trip; ``state`` moves on."""
-    model = plan.car.model
-    direction = 1 if plan.number % 2 == 0 else -1
-    speed = _speed(plan, route.length_m - state.way_m if direction > 0 else state.way_m, rng)
-    travelled = np.concatenate([[0], np.cumsum(dynamics.mean_speed(speed) / plan.hz)[:-1]])
-    way = state.way_m + travelled * direction
-    latitude, longitude, altitude = route.at(way)
-    power = dynamics.wheel_power(model, speed, route.grade(way) * direction, plan.hz)
-    if state.level < (_CHARGE_BELOW if model.battery_kwh else _REFUEL_BELOW):
-        state.level = _CHARGE_TO if model.battery_kwh else 1.0
-    readings: dict[str, Array] = {
-        "Vehicle.Speed": np.round(speed * 3.6, 2),
-        "Vehicle.TraveledDistance": np.floor(state.odometer_m + travelled),
-        "Vehicle.Acceleration.Longitudinal": np.round(dynamics.acceleration(speed, plan.hz), 3),
-        PEDAL: np.round(100 * np.clip(power / (model.power_kw * 1000), 0, 1) ** 0.6),
-        "Vehicle.Chassis.Brake.PedalPosition": _brake(speed, plan.hz),
-        **_position(latitude, longitude, altitude, plan.hz, rng),
-    }
-    if model.battery_kwh:
-        energy, level = _electric(plan, power, speed, state, readings)
-    else:
-        energy, level = _combustion(plan, power, speed, state, readings)
-    rows = _rows(plan, readings, level, rng)
-    state.odometer_m += float(travelled[-1])
-    state.way_m = float(way[-1])
-    return rows, _truth(plan, rows, float(travelled[-1]), speed, energy)
+    @property
+    def shift_rpm(self) -> float:
+        """Engine speed at which the driver takes the next gear."""
+        return self.driver.style.shift_rpm * (_DIESEL_SHIFT if self.car.model.fuel == "diesel" else 1)
 
 
-def _speed(plan: Plan, length_m: float, rng: np.random.Generator) -> Array:
-    return nedc(plan.hz) if plan.driving == "nedc" else commute(length_m, plan.driver.style, rng, plan.hz)
+def drive_together(
+    plans: Sequence[Plan], states: Sequence[CarState], rng: np.random.Generator
+) -> list[tuple[list[Row], TripTruth]]:
+    """Rows and truth of each trip; ``states``, a plan's each (the same object for the same car), move on.
+
+    The trips are driven side by side whatever their departures; they must have ``hz`` and ``cycle`` in common.
+    """
+    cars = park([plan.car.model for plan in plans], _load(rng, len(plans)))
+    every = max(1, math.ceil(1 / plans[0].hz))  # below 1 Hz the driving is finer than the rows
+    hz = plans[0].hz * every
+    moments = _driven(cars, plans, states, rng, hz)
+    trips = []
+    for place, (plan, state, moment) in enumerate(zip(plans, states, moments, strict=True)):
+        trips.append(_trip(plan, state, cars.take(np.array([place])), moment, hz, every, rng))
+    return trips
 
 
-def _brake(speed: Array, hz: float) -> Array:
-    slowing = -dynamics.acceleration(speed, hz) - _ENGINE_BRAKE_MS2
-    return np.asarray(np.round(100 * np.clip(slowing / _FULL_BRAKE_MS2, 0, 1)))
+def _load(rng: np.random.Generator, cars: int) -> Array:
+    """People and luggage in kg: one to four of 75 kg, most drive alone, and up to 60 kg more."""
+    people = rng.choice([1, 2, 3, 4], cars, p=[0.65, 0.22, 0.08, 0.05])
+    return np.asarray(np.round(75 * people + rng.uniform(0, 60, cars)))
 
 
-def _position(
-    latitude: Array, longitude: Array, altitude: Array, hz: float, rng: np.random.Generator
-) -> dict[str, Array]:
-    metres_north, metres_east = (_wandering(len(latitude), hz, rng) for _ in range(2))
-    degree_m = 111_195.0
-    east, north = np.gradient(longitude) * np.cos(np.radians(latitude)), np.gradient(latitude)
-    return {
-        "Vehicle.CurrentLocation.Latitude": np.round(latitude + metres_north / degree_m, 6),
-        "Vehicle.CurrentLocation.Longitude": np.round(
-            longitude + metres_east / degree_m / np.cos(np.radians(latitude)), 6
-        ),
-        "Vehicle.CurrentLocation.Altitude": np.round(altitude, 1),
-        "Vehicle.CurrentLocation.Heading": _held(np.degrees(np.arctan2(east, north)) % 360, (east != 0) | (north != 0)),
-    }
+def _driven(
+    cars: Park, plans: Sequence[Plan], states: Sequence[CarState], rng: np.random.Generator, hz: float
+) -> list[Moment]:
+    """For each plan the moments of its trip, arrays of shape (samples,)."""
+    charge = np.array([state.charge if plan.car.model.powertrain == "ELECTRIC" else SOC_TARGET
+                       for plan, state in zip(plans, states, strict=True)])  # fmt: skip
+    shift = np.array([plan.shift_rpm for plan in plans])
+    if (cycle := plans[0].cycle) is not None:
+        speed, grade = cycle.at(hz)
+        start = drive.fresh(cars)
+        start.soc = charge
+        steps = drive.along(cars, speed, grade, shift, hz, start)
+        return [Moment(*(np.array([getattr(each, name)[place] for each in steps]) for name in Moment._fields))
+                for place in range(len(plans))]  # fmt: skip
+    legs = [Leg(plan.route, plan.driver.style, plan.shift_rpm) for plan in plans]
+    return _free(Traffic(cars, legs, rng, hz, charge), len(plans), hz)
+
+
+def _free(traffic: Traffic, cars: int, hz: float) -> list[Moment]:
+    """Drive until all have arrived; those who have are let go now and then."""
+    left = np.arange(cars)
+    tables: list[Array] = []
+    owners: list[NDArray[np.int64]] = []
+    for _ in range(round(_LONGEST_S * hz)):
+        arrived = traffic.arrived
+        if arrived.all():
+            break
+        if (~arrived).mean() < _COMPACT:
+            going = np.flatnonzero(~arrived)
+            traffic.keep(going)
+            left, arrived = left[going], arrived[going]
+        moment = traffic.step()
+        tables.append(np.stack(moment)[:, ~arrived])
+        owners.append(left[~arrived])
+    table, owner = np.concatenate(tables, axis=1), np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    ends = np.cumsum(np.bincount(owner, minlength=cars))
+    return [Moment(*columns) for columns in np.split(table[:, order], ends[:-1], axis=1)]
+
+
+def _trip(
+    plan: Plan, state: CarState, car: Park, moment: Moment, hz: float, every: int, rng: np.random.Generator
+) -> tuple[list[Row], TripTruth]:
+    model, samples = plan.car.model, len(moment.speed)
+    if state.fuel < _REFUEL_BELOW:
+        state.fuel = 1.0
+    if state.charge < _CHARGE_BELOW:
+        state.charge = _CHARGE_TO
+    instants = np.arange(samples) / hz
+    burnt = np.cumsum(moment.fuel_w) / hz / car.fuel_j_per_l
+    drawn = np.cumsum(moment.cell_w) / hz
+    fuel = np.maximum(state.fuel - burnt / max(model.tank_l, 1), 0)
+    charge = moment.soc if model.powertrain == "HYBRID" else np.clip(
+        state.charge - drawn / max(model.battery_kwh * _J_PER_KWH, 1), 0, 1
+    )  # fmt: skip
+    air = _temperature(plan.departure_ms) + rng.normal(0, 1.5)
+    latitude, longitude, altitude, heading = _position(plan, moment, hz, rng)
+    truth = signals.Truth(
+        car, moment, instants, state.odometer_m + moment.way, latitude, longitude, altitude, heading, fuel, burnt, charge,
+        air + 0.2 * np.sin(instants / 300),
+    )  # fmt: skip
+    rows = _rows(plan, truth, every)
+    state.odometer_m += float(moment.way[-1])
+    state.fuel, state.charge = float(fuel[-1]), float(charge[-1]) if model.powertrain == "ELECTRIC" else state.charge
+    return rows, _account(plan, car, rows, moment, burnt, hz)
+
+
+def _position(plan: Plan, moment: Moment, hz: float, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """Where a receiver thinks it is; the heading stays what it was while the car stands."""
+    route = plan.route
+    at = np.minimum(moment.way, route.length_m)
+    latitude, longitude, altitude = (
+        np.interp(at, route.way_m, line) for line in (route.latitude, route.longitude, route.altitude_m)
+    )
+    if plan.cycle is not None:
+        altitude = altitude[0] + np.cumsum(moment.slope * moment.speed / hz)
+    narrow = np.cos(np.radians(latitude))
+    east, north = np.gradient(longitude) * narrow, np.gradient(latitude)
+    moves = (east != 0) | (north != 0)
+    last = np.maximum.accumulate(np.where(moves, np.arange(len(at)), -1))
+    heading = (np.degrees(np.arctan2(east, north)) % 360)[np.where(last < 0, int(np.argmax(moves)), last)]
+    return (
+        latitude + _wandering(len(at), hz, rng) / _DEGREE_M,
+        longitude + _wandering(len(at), hz, rng) / _DEGREE_M / narrow,
+        altitude,
+        heading,
+    )
 
 
 def _wandering(samples: int, hz: float, rng: np.random.Generator) -> Array:
     window = max(1, round(_GNSS_S * hz))
-    noise = np.convolve(rng.standard_normal(samples + window - 1), np.ones(window), "valid")
-    return np.asarray(noise * _GNSS_M / np.sqrt(window))
+    sums = np.cumsum(rng.standard_normal(samples + window))
+    return np.asarray((sums[window:] - sums[:-window]) * _GNSS_M / np.sqrt(window))
 
 
-def _held(values: Array, known: NDArray[np.bool_]) -> Array:
-    """``values`` where known, else the last known before (the first known at the start)."""
-    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    first = int(np.argmax(known))
-    return np.asarray(np.round(values[np.where(last < 0, first, last)], 1))
-
-
-def _combustion(
-    plan: Plan, power: Array, speed: Array, state: CarState, readings: dict[str, Array]
-) -> tuple[tuple[float, float], dict[str, Array]]:
-    """Adds the engine's readings; (fuel in l, 0) and the level's readings."""
-    model = plan.car.model
-    rate = dynamics.fuel_rate(model, power, speed)
-    burnt = np.cumsum(rate) / 3600 / plan.hz
-    gear, rpm = dynamics.gears(model, speed, plan.driver.style.shift_rpm)
-    readings["Vehicle.OBD.FuelRate"] = np.round(rate, 3)
-    readings["Vehicle.Powertrain.CombustionEngine.Speed"] = np.round(rpm)
-    readings["Vehicle.Powertrain.Transmission.CurrentGear"] = gear
-    level = np.maximum(state.level - burnt / model.tank_l, 0)
-    state.level = float(level[-1])
-    return (float(burnt[-1]), 0.0), {"Vehicle.Powertrain.FuelSystem.RelativeLevel": np.round(100 * level)}
-
-
-def _electric(
-    plan: Plan, power: Array, speed: Array, state: CarState, readings: dict[str, Array]
-) -> tuple[tuple[float, float], dict[str, Array]]:
-    """Adds the battery's readings; (0, energy drawn in kWh) and the level's readings."""
-    model = plan.car.model
-    drawn = dynamics.battery_power(model, power, speed)
-    energy = np.cumsum(drawn) / plan.hz / _JOULES_PER_KWH
-    readings["Vehicle.Powertrain.TractionBattery.CurrentPower"] = -np.round(drawn)  # VSS: positive while charging
-    level = np.clip(state.level - energy / model.battery_kwh, 0, 1)
-    state.level = float(level[-1])
-    soc = {"Vehicle.Powertrain.TractionBattery.StateOfCharge.Current": np.round(100 * level, 2)}
-    return (0.0, float(energy[-1])), soc
-
-
-_WHOLE = frozenset(
-    {
-        "Vehicle.TraveledDistance",
-        PEDAL,
-        "Vehicle.Chassis.Brake.PedalPosition",
-        "Vehicle.Powertrain.Transmission.CurrentGear",
-        "Vehicle.Powertrain.FuelSystem.RelativeLevel",
-    }
-)
-
-
-def _rows(plan: Plan, readings: dict[str, Array], level: dict[str, Array], rng: np.random.Generator) -> list[Row]:
-    samples = len(readings["Vehicle.Speed"])
-    instants = plan.departure_ms + np.round(np.arange(samples) * 1000 / plan.hz).astype(int)
-    columns = [_values(path, column) for path, column in readings.items()]
-    rows: list[dict[str, Value]] = [dict(zip(readings, values, strict=True)) for values in zip(*columns, strict=True)]
-    for path, column in level.items():
-        every = max(1, round(_LEVEL_S * plan.hz))
-        for row, value in zip(rows[::every], _values(path, column[::every]), strict=True):
+def _rows(plan: Plan, truth: signals.Truth, every: int) -> list[Row]:
+    columns = {path: column[::every].tolist() for path, column in signals.readings(truth, plan.signals).items()}
+    rows: list[dict[str, Value]] = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    instants = plan.departure_ms + np.round(np.arange(len(rows)) * 1000 / plan.hz).astype(int)
+    for path, seconds, column in _seldom(plan, truth):
+        step = max(1, round(seconds * plan.hz))
+        for row, value in zip(rows[::step], column[::every][::step].tolist(), strict=True):
             row[path] = value
-    temperature = _temperature(plan.departure_ms) + rng.normal(0, 1.5)
-    for row in rows[:: max(1, round(_TEMPERATURE_S * plan.hz))]:
-        row["Vehicle.Exterior.AirTemperature"] = round((temperature + rng.normal(0, 0.2)) * 2) / 2
     rows[0] = {**_identification(plan.car), **rows[0]}
     return list(zip(instants.tolist(), rows, strict=True))
 
 
-def _values(path: str, column: Array) -> list[Value]:
-    values: list[Value] = (column.astype(int) if path in _WHOLE else column).tolist()
-    return values
+def _seldom(plan: Plan, truth: signals.Truth) -> list[tuple[str, float, signals.Column]]:
+    """Signals that are not sent with every row: path, seconds between two, values."""
+    model = plan.car.model
+    slow = [("Vehicle.Exterior.AirTemperature", _TEMPERATURE_S, np.round(truth.air_c * 2) / 2)]
+    if model.battery_kwh:
+        soc = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
+        slow.append((soc, _LEVEL_S, np.round(100 * truth.charge, 2)))
+    if model.tank_l:
+        slow.append(("Vehicle.Powertrain.FuelSystem.RelativeLevel", _LEVEL_S, 100 * truth.fuel))
+    return [(path, seconds, signals.typed(path, column)) for path, seconds, column in slow]
 
 
 def _identification(car: Car) -> dict[str, Value]:
@@ -253,8 +308,10 @@ def _identification(car: Car) -> dict[str, Value]:
         "Vehicle.CurbWeight": model.mass_kg,
     }
     if model.battery_kwh:
-        return {**attributes, "Vehicle.Powertrain.TractionBattery.NetCapacity": model.battery_kwh}
-    return {**attributes, "Vehicle.Powertrain.FuelSystem.TankCapacity": model.tank_l}
+        attributes["Vehicle.Powertrain.TractionBattery.NetCapacity"] = model.battery_kwh
+    if model.tank_l:
+        attributes["Vehicle.Powertrain.FuelSystem.TankCapacity"] = model.tank_l
+    return attributes
 
 
 def _temperature(epoch_ms: int) -> float:
@@ -264,8 +321,11 @@ def _temperature(epoch_ms: int) -> float:
     return float(12 - 8 * np.cos(2 * np.pi * (day - 15) / 365) - 4 * np.cos(2 * np.pi * (hour - 4) / 24))
 
 
-def _truth(plan: Plan, rows: list[Row], distance: float, speed: Array, energy: tuple[float, float]) -> TripTruth:
-    moving = speed > 0
+def _account(plan: Plan, car: Park, rows: list[Row], moment: Moment, burnt: Array, hz: float) -> TripTruth:
+    moving, geared = moment.speed > 0, moment.gear > 0
+    second = max(1, round(hz))
+    felt = np.convolve(moment.acceleration, np.ones(second) / second, "same")
+    places, route = communes(), plan.route
     return TripTruth(
         vehicle=plan.car.vehicle,
         driver=plan.driver.name,
@@ -276,8 +336,22 @@ def _truth(plan: Plan, rows: list[Row], distance: float, speed: Array, energy: t
         start=datetime.fromtimestamp(rows[0][0] / 1000, UTC),
         end=datetime.fromtimestamp(rows[-1][0] / 1000, UTC),
         rows=len(rows),
-        distance_m=distance,
+        origin=places[route.communes[0]].insee,
+        destination=places[route.communes[-1]].insee,
+        reason=plan.reason,
+        mass_kg=float(car.mass_kg[0]),
+        distance_m=float(moment.way[-1]),
         stops=int((moving[:-1] & ~moving[1:]).sum()) - 1,
-        fuel_l=energy[0],
-        battery_kwh=energy[1],
+        fuel_l=float(burnt[-1]),
+        battery_kwh=float(moment.battery_w.sum()) / hz / _J_PER_KWH,
+        wheel_kwh=float(np.maximum(moment.wheel_w, 0).sum()) / hz / _J_PER_KWH,
+        gear_shifts=int(((moment.gear[1:] != moment.gear[:-1]) & geared[1:] & geared[:-1]).sum()),
+        harsh_accelerations=_times(felt >= HARSH_ACCELERATION),
+        harsh_brakings=_times(felt <= -HARSH_BRAKING),
+        potholes=0 if plan.cycle else len(route.potholes_m),
+        spots=0 if plan.cycle else len(route.spots_m),
     )
+
+
+def _times(happens: NDArray[np.bool_]) -> int:
+    return int((happens[1:] & ~happens[:-1]).sum() + happens[0])

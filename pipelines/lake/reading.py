@@ -108,7 +108,7 @@ class LakeReader:
         return [commit_of(entry) for entry in self.open(name).history(limit)]
 
     def committed_sequence(self, name: str, application: str) -> int:
-        """The last sequence number that ``application`` committed to ``name`` through ``append``; -1 when none."""
+        """The last sequence number that ``application`` committed to ``name`` through ``publish``; -1 when none."""
         if not self.exists(name):
             return -1
         last = self.open(name).transaction_version(application)

@@ -141,6 +141,7 @@ class Lake(LakeReader):
         replace: Mapping[str, Iterable[str]] | None = None,
         overwrite: bool = False,
         forever: bool = False,
+        transaction: tuple[str, int] | None = None,
     ) -> int:
         """Commit written ``files`` as one new version and return its number.
 
@@ -157,6 +158,7 @@ class Lake(LakeReader):
             replace: partitions whose present files leave in the same commit, as ``{column: values}``.
             overwrite: all present files leave in the same commit, and the schema becomes ``schema``.
             forever: see ``create``.
+            transaction: (application, its own sequence number), kept in the log for ``committed_sequence``.
 
         Raises:
             LakeError: a column has another type in the table, or the commit failed.
@@ -181,7 +183,7 @@ class Lake(LakeReader):
                         "overwrite" if overwrite else "append",
                         schema,
                         partition_by=list(partition_by) or None,
-                        commit_properties=properties(provenance, retries=0),
+                        commit_properties=properties(provenance, transaction, retries=0),
                     )
                     return table.version() + 1  # without retries it is the next one or none
                 except CommitFailedError:
@@ -198,7 +200,6 @@ class Lake(LakeReader):
         provenance: Provenance,
         *,
         partition_by: Sequence[str] = (),
-        transaction: tuple[str, int] | None = None,
         overwrite: str | None = None,
     ) -> int:
         """Write and commit ``rows`` in one go, for small or already sorted batches; returns the version.
@@ -208,14 +209,13 @@ class Lake(LakeReader):
             rows: in the table's schema.
             provenance: kept in the commit.
             partition_by: the table's partition columns.
-            transaction: (application, its own sequence number), kept in the log for ``committed_sequence``.
             overwrite: a predicate; the rows it names are replaced in the same commit.
 
         Raises:
             LakeError: the commit failed; nothing of it is visible.
         """
         try:
-            keys, carried = list(partition_by) or None, properties(provenance, transaction)
+            keys, carried = list(partition_by) or None, properties(provenance)
             how = WriterProperties(compression="ZSTD")
             if overwrite is not None and self.exists(name):
                 write_deltalake(

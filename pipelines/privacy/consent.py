@@ -98,12 +98,15 @@ class ConsentLedger:
     Args:
         folder: made with the first line.
         key: file of the key that names cars in the ledger; made at first use.
+        name: of the collector that hears. Several may share the file, each hearing all consents in its own time, so a
+            line says who wrote it: a collector's own last word on a car rules for it, else the last of anybody.
 
     Raises:
         LakeError: the file holds a line that is not a ledger line.
     """
 
-    def __init__(self, folder: Path, key: Path) -> None:
+    def __init__(self, folder: Path, key: Path, *, name: str = "") -> None:
+        self._by = name
         self._file = folder / "consent.jsonl"
         self._lock = FileLock(folder / "consent.lock")
         self._key = key
@@ -113,7 +116,7 @@ class ConsentLedger:
         self._silent: dict[str, Timeline] = {}  # cars that only ever said silent: never on disk
         if self._file.exists():
             with self._lock:
-                self._written = _read(self._file)
+                self._written = _read(self._file, name)
 
     def timeline(self, vehicle: str) -> Timeline:
         """What rules for ``vehicle`` (its raw id)."""
@@ -152,6 +155,7 @@ class ConsentLedger:
             json.dumps(
                 {
                     "car": name,
+                    **({"by": self._by} if self._by else {}),
                     "received_ms": round(received_ms),
                     "consent": LEVELS[level],
                     "since_ms": None if since_ms == ALWAYS else since_ms,
@@ -198,23 +202,27 @@ class ConsentLedger:
         return hmac.digest(key_at(self._key), vehicle.encode(), hashlib.sha256)[:16].hex()
 
 
-def _read(file: Path) -> dict[str, Timeline]:
+def _read(file: Path, by: str) -> dict[str, Timeline]:
     whole = file.read_bytes()
     end = whole.rfind(b"\n") + 1
     if end < len(whole):  # cut by a crash: never synced, so never acknowledged, so it comes again
         os.truncate(file, end)
     timelines: dict[str, Timeline] = {}
+    own: dict[str, Timeline] = {}
     for number, line in enumerate(whole[:end].splitlines(), 1):
         try:
             said: dict[str, Any] = json.loads(line)
-            timelines[said["car"]] = Timeline(
+            timeline = Timeline(
                 tuple(ALWAYS if start is None else float(start) for start, _ in said["timeline"]),
                 tuple(LEVELS.index(level) for _, level in said["timeline"]),
             )
+            timelines[said["car"]] = timeline
+            if said.get("by") == by:
+                own[said["car"]] = timeline
         except (ValueError, KeyError, TypeError) as error:
             raise LakeError(
                 f"this is not a line of the consent ledger: {error}",
                 where=f"{file} line {number}",
                 fix="restore the file from a backup; without it every car is silent until it says otherwise",
             ) from error
-    return timelines
+    return timelines | own

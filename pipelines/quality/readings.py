@@ -1,7 +1,7 @@
 """The gate on telemetry: a second look at the readings of days that are over.
 
 The collector has judged every reading when it came; here the day as a whole is judged by other code: nothing null that
-identifies, no reading twice, no consent missing, every signal known, clocks plausible.
+identifies, no reading twice, no consent missing, no signal taken for known that is not, clocks plausible.
 
 A day that fails is judged again, and fails again, at each call until it is mended: by compaction, an erasure, or the
 correction of what was wrong here. Meanwhile nothing is announced, so its arrival alone rebuilds no table; its
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from pipelines.contracts.signals import SignalType, load_signals
 from pipelines.lake import Lake, connect
 from pipelines.lake.duck import one_row
 from pipelines.quality.docs import write_index, write_page
@@ -67,24 +68,22 @@ def _judge(lake: Lake, settings: Settings, day: str) -> Verdict:
     from pipelines.quality.suite import validate_batches  # costs seconds
 
     relation = lake.relation_sql(READINGS, partitions={"day": [day]})
-    columns = "vehicle, boot, seq, row, ts, signal, consent, received_at"
+    columns = "vehicle, boot, seq, row, ts, signal, type, known, consent, received_at"
     with connect(settings) as con:
         (rows,) = one_row(con, f"SELECT count(*) FROM {relation}")
         batches = con.sql(f"SELECT {columns} FROM {relation}").to_arrow_reader(1_000_000)
         findings = validate_batches((batch.to_pandas() for batch in batches), _expectations(), f"readings of {day}")
-        findings += [_uniqueness(con, relation), _clocks(con, relation, settings)]
+        findings += [_uniqueness(con, relation), _signals(con, relation), _clocks(con, relation, settings)]
     return Verdict(f"{READINGS} of {day}", rows, tuple(findings))
 
 
 def _expectations() -> list[Expectation]:
     import great_expectations.expectations as gxe
 
-    from pipelines.contracts.signals import load_signals
-
-    named = ("vehicle", "boot", "seq", "row", "ts", "signal", "consent", "received_at")
+    named = ("vehicle", "boot", "seq", "row", "ts", "signal", "type", "known", "consent", "received_at")
     return [
         *(gxe.ExpectColumnValuesToNotBeNull(column=column) for column in named),
-        gxe.ExpectColumnValuesToBeInSet(column="signal", value_set=list(load_signals())),
+        gxe.ExpectColumnValuesToBeInSet(column="type", value_set=list(get_args(SignalType))),
         gxe.ExpectColumnValuesToBeInSet(column="consent", value_set=_LEVELS),
         gxe.ExpectColumnValuesToBeBetween(column="seq", min_value=0),
         gxe.ExpectColumnValuesToMatchRegex(column="vehicle", regex="^[0-9a-f]{32}$"),
@@ -94,6 +93,13 @@ def _expectations() -> list[Expectation]:
 def _uniqueness(con: duckdb.DuckDBPyConnection, relation: str) -> Finding:
     (twice,) = one_row(con, f"SELECT count(*) FROM (SELECT 1 FROM {relation} GROUP BY {_IDENTITY} HAVING count(*) > 1)")
     return Finding("reading_is_unique", _IDENTITY, "failed" if twice else "passed", f"{twice} readings stand twice")
+
+
+def _signals(con: duckdb.DuckDBPyConnection, relation: str) -> Finding:
+    query = f"SELECT count(*) FROM {relation} WHERE known AND NOT list_contains($catalogue, signal)"
+    (strange,) = one_row(con, query, {"catalogue": list(load_signals())})
+    what = f"{strange} readings are marked as known of signals that the catalogue does not have"
+    return Finding("known_signal_is_known", "signal", "failed" if strange else "passed", what)
 
 
 def _clocks(con: duckdb.DuckDBPyConnection, relation: str, settings: Settings) -> Finding:

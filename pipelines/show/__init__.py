@@ -3,12 +3,15 @@
 Belongs here: turning the stages' values into tables and documents. Knows nothing of how they came about.
 """
 
+from pipelines.show.collectors import collectors
+from pipelines.show.fleet import replayed
 from pipelines.show.open_data import difference, history, ingest, quarantine, traces
 from pipelines.show.page import console, document, error
 from pipelines.show.results import build, doctor, report, rows, tables
 
 __all__ = [
     "build",
+    "collectors",
     "console",
     "difference",
     "doctor",
@@ -17,6 +20,7 @@ __all__ = [
     "history",
     "ingest",
     "quarantine",
+    "replayed",
     "report",
     "rows",
     "tables",

@@ -254,7 +254,8 @@ def test_what_a_fleet_publishes_is_what_the_truth_says(broker: str, tmp_path: Pa
         assert first[trip.boot]["Vehicle.VehicleIdentification.Model"] == trip.model
         assert START.timestamp() * 1000 <= consents[trip.vehicle]["ts"] <= trip.start.timestamp() * 1000
     lines = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
-    assert [line["boot"] for line in lines] == [trip.boot for trip in report.trips]
+    assert [line["boot"] for line in lines if line["kind"] == "trip"] == [trip.boot for trip in report.trips]
+    assert {line["kind"] for line in lines} == {"trip", "pothole", "braking_spot"}
 
 
 def test_a_car_returns_home_on_the_road_it_left_by(broker: str) -> None:
@@ -274,7 +275,7 @@ def test_a_car_returns_home_on_the_road_it_left_by(broker: str) -> None:
 
 def test_fuel_and_battery_readings_add_up_to_the_truth(broker: str) -> None:
     with listening(broker) as ear:
-        report = simulate(load_settings(mqtt_url=broker), vehicles=2, start=START, driving="nedc", progress=Silent())
+        report = simulate(load_settings(mqtt_url=broker), vehicles=2, start=START, cycle="nedc", progress=Silent())
         batches = ear.batches(2 + report.published.messages)
     fuel: Counter[str] = Counter()
     battery: Counter[str] = Counter()
@@ -296,7 +297,7 @@ def test_a_seed_gives_the_same_messages_and_another_seed_others(broker: str) -> 
     settings = load_settings(mqtt_url=broker)
     with listening(broker) as ear:
         for seed in (1, 1, 2):
-            simulate(settings, vehicles=2, start=START, seed=seed, driving="nedc", progress=Silent())
+            simulate(settings, vehicles=2, start=START, seed=seed, cycle="nedc", progress=Silent())
         ear.wait_for(3 * 2 + 3 * 4 * 119)
         telemetry = Counter(message.payload for message in ear.heard if message.topic.endswith("telemetry"))
     assert Counter(telemetry.values()) == {2: 4 * 119, 1: 4 * 119}
@@ -342,7 +343,7 @@ def test_every_signal_of_the_fleet_is_in_the_catalogue(broker: str, tmp_path: Pa
 def test_rows_ten_times_a_second(broker: str) -> None:
     with listening(broker) as ear:
         report = simulate(
-            load_settings(mqtt_url=broker), vehicles=1, trips=1, start=START, hz=10, driving="nedc", progress=Silent()
+            load_settings(mqtt_url=broker), vehicles=1, trips=1, start=START, hz=10, cycle="nedc", progress=Silent()
         )
         batches = ear.batches(1 + report.published.messages)
     assert report.trips[0].rows == 11_801

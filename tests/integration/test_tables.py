@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from pipelines.collect.tables import READINGS_SCHEMA
 from pipelines.lake import Lake, Provenance
 from pipelines.settings import Settings
 from pipelines.tables import build, open_query
@@ -55,13 +56,16 @@ def land(lake: Lake, logs: dict[str, pd.DataFrame]) -> None:
                 "row": long["column"].map({name: index for index, name in enumerate(SIGNALS)}),
                 "ts": long["ts"],
                 "signal": long["column"].map(SIGNALS),
+                "type": "float",
                 "value": long["value"],
                 "text": None,
+                "known": True,
                 "consent": "service+statistics",
                 "received_at": long["ts"],
+                "tenant": None,
             }
         )
-        table = pa.Table.from_pandas(rows, schema=_readings(), preserve_index=False)
+        table = pa.Table.from_pandas(rows, schema=READINGS_SCHEMA, preserve_index=False)
         lake.append("core.readings", table, Provenance("collect", boot), partition_by=["day"])
 
 
@@ -193,22 +197,3 @@ def _table(lake: Lake, name: str) -> list[dict[str, object]]:
             con.sql(f"SELECT * FROM {lake.relation_sql(name)} ORDER BY ALL").to_arrow_table().to_pylist()
         )
     return rows
-
-
-def _readings() -> pa.Schema:
-    texts = [pa.field(name, pa.string()) for name in ("vehicle", "driver", "boot")]
-    instant = pa.timestamp("us", tz="UTC")
-    return pa.schema(
-        [
-            pa.field("day", pa.date32()),
-            *texts,
-            pa.field("seq", pa.int64()),
-            pa.field("row", pa.int32()),
-            pa.field("ts", instant),
-            pa.field("signal", pa.string()),
-            pa.field("value", pa.float64()),
-            pa.field("text", pa.string()),
-            pa.field("consent", pa.string()),
-            pa.field("received_at", instant),
-        ]
-    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from secured import Authority
 
 from pipelines.collect import CollectReport, Until, collect
 from pipelines.errors import CollectError
@@ -22,49 +21,6 @@ if TYPE_CHECKING:
     from conftest import Mosquitto
 
 pytestmark = pytest.mark.mosquitto
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A CA in a folder, and what it signs."""
-
-    openssl: Path
-    folder: Path
-
-    @property
-    def ca(self) -> Path:
-        return self.folder / "ca.crt"
-
-    def found(self) -> Authority:
-        self.folder.mkdir()
-        self._openssl("req", "-x509", *self._new("ca"), "-days", "2", "-out", str(self.ca))
-        return self
-
-    def sign(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key for `name` at 127.0.0.1."""
-        request, certificate, extensions = (self.folder / f"{name}.{end}" for end in ("csr", "crt", "ext"))
-        extensions.write_text("subjectAltName=IP:127.0.0.1\n")
-        self._openssl("req", *self._new(name), "-out", str(request))
-        signing = ["-CA", self.ca, "-CAkey", self.folder / "ca.key", "-CAcreateserial", "-extfile", extensions]
-        self._openssl("x509", "-req", "-in", str(request), *map(str, signing), "-days", "2", "-out", str(certificate))
-        return certificate, self.folder / f"{name}.key"
-
-    def _new(self, name: str) -> list[str]:
-        key = str(self.folder / f"{name}.key")
-        return [
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-subj",
-            f"/CN={name}",
-            "-keyout",
-            key,
-        ]
-
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run([self.openssl, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.fleet.cycles.file import Cycle
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,3 +47,9 @@ def nedc(hz: float = 1) -> NDArray[np.float64]:
     corners += [(_URBAN_REPEATS * _URBAN_SECONDS + second, speed) for second, speed in _EXTRA_URBAN]
     seconds, speeds = np.array(corners, dtype=float).T
     return np.asarray(np.interp(np.arange(0, SECONDS + 0.5 / hz, 1 / hz), seconds, speeds) / 3.6)
+
+
+def nedc_cycle() -> Cycle:
+    """The same as a cycle, a point a second, on the flat."""
+    speed = nedc()
+    return Cycle("nedc", np.arange(len(speed), dtype=float), speed, np.zeros(len(speed)))

@@ -9,16 +9,14 @@ What the published files get wrong, and what is done about it:
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pipelines.errors import ConformError
-from pipelines.fleet.layouts.model import Fault, Layout, Log
+from pipelines.fleet.layouts.model import Drive, Layout, Log
+from pipelines.fleet.layouts.sheet import Sheet, number, plain_title, read_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,13 +32,6 @@ _LONGITUDE = "Vehicle.CurrentLocation.Longitude"
 _GEARS = {"N": 0, "D": 127, "R": -1, "P": 126}  # VSS: 0 neutral, 127 drive, -1 reverse, 126 park
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or "_" in text:
-        raise ValueError(text)
-    return value
-
-
 def _gear(text: str) -> int:
     try:
         return _GEARS[text.upper()]
@@ -49,38 +40,23 @@ def _gear(text: str) -> int:
 
 
 def _metres(text: str) -> int:
-    return round(_number(text) * 1000)
+    return round(number(text) * 1000)
 
 
 # The battery's own figure in steps of 0.02 %, not the ten bars that the dashboard displays: StateOfCharge.Current.
 _SIGNALS: dict[str, tuple[str, Callable[[str], Value]]] = {
-    "soc": ("Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", _number),
-    "speed": ("Vehicle.Speed", _number),
+    "soc": ("Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", number),
+    "speed": ("Vehicle.Speed", number),
     "mode": ("Vehicle.Powertrain.Transmission.SelectedGear", _gear),
-    "lat": (_LATITUDE, _number),
-    "lon": (_LONGITUDE, _number),
-    "alt": ("Vehicle.CurrentLocation.Altitude", _number),
-    "temperature": ("Vehicle.Exterior.AirTemperature", _number),
-    "humidity": ("Vehicle.Exterior.Humidity", _number),
-    "windspeedav": ("Vehicle.Exterior.WindSpeed", _number),
-    "windspeed": ("Vehicle.Exterior.WindSpeed", _number),
+    "lat": (_LATITUDE, number),
+    "lon": (_LONGITUDE, number),
+    "alt": ("Vehicle.CurrentLocation.Altitude", number),
+    "temperature": ("Vehicle.Exterior.AirTemperature", number),
+    "humidity": ("Vehicle.Exterior.Humidity", number),
+    "windspeedav": ("Vehicle.Exterior.WindSpeed", number),
+    "windspeed": ("Vehicle.Exterior.WindSpeed", number),
     "odometer": ("Vehicle.TraveledDistance", _metres),  # kilometres, in the data set's raw edition only
 }
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """The text of a log: header cells, and the cells of each line that is not blank, by line number."""
-
-    file: Path
-    header: list[str]
-    lines: dict[int, list[str]]
-
-    def place(self, name: str) -> int:
-        return [title.casefold() for title in self.header].index(name)
-
-    def fault(self, line: int, name: str, value: str, reason: str) -> Fault:
-        return Fault(self.file, line, self.header[self.place(name)], value, reason)
 
 
 @dataclass
@@ -102,8 +78,9 @@ def read(file: Path, oldest: datetime, newest: datetime) -> Log:
     Raises:
         ConformError: the file cannot be read or is no such log.
     """
-    sheet = _sheet(file)
-    log = Log(lines=len(sheet.lines), dropped_columns=[name for name in sheet.header if not _is_used(name)])
+    sheet = read_sheet(file, "twizy", ("date", "time"), ",")
+    drive = Drive()
+    log = Log([drive], lines=len(sheet.lines), dropped_columns=[name for name in sheet.header if not _is_used(name)])
     lines = _timed_lines(sheet, log)
     _forget_impossible_days(lines, oldest.astimezone(_ZONE).date(), newest.astimezone(_ZONE).date())
     for line, at in zip(lines, _instants(lines), strict=True):
@@ -113,8 +90,8 @@ def read(file: Path, oldest: datetime, newest: datetime) -> Log:
             continue
         if line.day is None:
             log.repaired.append(line.number)
-        log.rows.append((round(at.replace(tzinfo=_ZONE).timestamp() * 1000), _values(sheet, line, log)))
-    log.rows.sort(key=lambda row: row[0])
+        drive.rows.append((round(at.replace(tzinfo=_ZONE).timestamp() * 1000), _values(sheet, line.number, log)))
+    drive.rows.sort(key=lambda row: row[0])
     log.rejected.sort(key=lambda fault: fault.line)
     return log
 
@@ -128,54 +105,30 @@ LAYOUT = Layout(
         "Vehicle.Powertrain.Type": "ELECTRIC",
         "Vehicle.Powertrain.TractionBattery.NetCapacity": 6.1,
     },
+    columns=("date", "time"),
+    separator=",",
+    has_clock=True,
     read=read,
 )
 
 
-def _sheet(file: Path) -> _Sheet:
-    try:
-        text = file.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise ConformError(f"cannot be read: {error.strerror}", where=str(file), fix="check the path") from error
-    # Not the csv module: one stray quote would swallow the lines after it, and no cell of these logs holds a comma.
-    lines = {
-        number: [cell.strip().strip('"').strip() for cell in line.split(",")]
-        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1)
-        if line.strip()
-    }
-    if not lines:
-        raise ConformError("the file is empty", where=str(file), fix="leave this file out")
-    first = min(lines)
-    header = lines.pop(first)
-    while header and not header[-1]:  # a line that ends with a comma, as the lines of data may
-        header.pop()
-    if not {"date", "time"} <= {title.casefold() for title in header}:
-        raise ConformError(
-            f"no header with the columns Date and Time, but {','.join(header)[:80]!r}",
-            where=f"{file}, line {first}",
-            fix="this is no log of layout twizy: name the layout it has, or leave this file out",
-        )
-    return _Sheet(file, header, lines)
-
-
 def _is_used(title: str) -> bool:
-    return title.casefold() in _SIGNALS or title.casefold() in {"date", "time"}
+    return plain_title(title) in _SIGNALS or plain_title(title) in {"date", "time"}
 
 
-def _timed_lines(sheet: _Sheet, log: Log) -> list[_Line]:
+def _timed_lines(sheet: Sheet, log: Log) -> list[_Line]:
     """The lines that have all their cells and a time of day; the others go to ``log.rejected``."""
     lines = []
-    for number, cells in sheet.lines.items():
+    for at, cells in sheet.lines.items():
         clock = _clock(cells[sheet.place("time")]) if len(cells) > sheet.place("time") else None
-        if len(cells) < len(sheet.header) or any(cells[len(sheet.header) :]):
-            missing = sheet.header[len(cells)] if len(cells) < len(sheet.header) else ""
-            reason = f"has {len(cells)} cells, the header has {len(sheet.header)}"
-            log.rejected.append(Fault(sheet.file, number, missing, ",".join(cells)[:120], reason))
+        uneven = sheet.uneven(at)
+        if uneven is not None:
+            log.rejected.append(uneven)
         elif clock is None:
             reason = "is no time of day (hours:minutes:seconds)"
-            log.rejected.append(sheet.fault(number, "time", cells[sheet.place("time")], reason))
+            log.rejected.append(sheet.fault(at, "time", cells[sheet.place("time")], reason))
         else:
-            lines.append(_Line(number, cells, clock, _day(cells[sheet.place("date")])))
+            lines.append(_Line(at, cells, clock, _day(cells[sheet.place("date")])))
     return lines
 
 
@@ -232,20 +185,12 @@ def _between(before: datetime | None, clock: time, after: datetime | None) -> da
     return next((at for at in days if first <= at <= last), None)
 
 
-def _values(sheet: _Sheet, line: _Line, log: Log) -> dict[str, Value]:
-    """The readings of a line by VSS path; blank cells give none, unreadable ones go to ``log.left_out``."""
-    values: dict[str, Value] = {}
-    for title, text in zip(sheet.header, line.cells, strict=False):
-        if title.casefold() not in _SIGNALS or not text:
-            continue
-        path, cast = _SIGNALS[title.casefold()]
-        try:
-            values[path] = cast(text)
-        except ValueError:
-            log.left_out.append(Fault(sheet.file, line.number, title, text, "does not read as a value of its column"))
+def _values(sheet: Sheet, line: int, log: Log) -> dict[str, Value]:
+    """The readings of a line by VSS path, without a position that is none."""
+    values = sheet.values(line, _SIGNALS, log)
     if 0 in (values.get(_LATITUDE), values.get(_LONGITUDE)):
         for name, path in (("lat", _LATITUDE), ("lon", _LONGITUDE)):
             if path in values:
                 reason = "belongs to a position that the receiver had not fixed"
-                log.left_out.append(sheet.fault(line.number, name, str(values.pop(path)), reason))
+                log.left_out.append(sheet.fault(line, name, str(values.pop(path)), reason))
     return values

@@ -42,12 +42,22 @@ def test_a_batch_becomes_readings(inlet: Inlet, message: Make, batch: Batch) -> 
         "seq": 3,
         "consent": "service+statistics",
         "received_at": datetime.fromtimestamp(NOW / 1000, UTC),
+        "known": True,
+        "tenant": None,
     }
     first, second = datetime.fromtimestamp(NOW / 1000, UTC), datetime.fromtimestamp(NOW / 1000 + 1.0005, UTC)
     assert taken.readings.to_pylist() == [
-        common | {"row": 0, "ts": first, "signal": "Vehicle.Speed", "value": 50.0, "text": None},
-        common | {"row": 0, "ts": first, "signal": "Vehicle.IsMoving", "value": 1.0, "text": None},
-        common | {"row": 1, "ts": second, "signal": "Vehicle.Powertrain.Type", "value": None, "text": "ELECTRIC"},
+        common | {"row": 0, "ts": first, "signal": "Vehicle.Speed", "type": "float", "value": 50.0, "text": None},
+        common | {"row": 0, "ts": first, "signal": "Vehicle.IsMoving", "type": "boolean", "value": 1.0, "text": None},
+        common
+        | {
+            "row": 1,
+            "ts": second,
+            "signal": "Vehicle.Powertrain.Type",
+            "type": "enum",
+            "value": None,
+            "text": "ELECTRIC",
+        },
     ]
 
 
@@ -116,7 +126,7 @@ def test_a_withdrawal_cuts_between_rows(inlet: Inlet, message: Make, batch: Batc
     inlet.consent("CAR1", 1)
     inlet.consent("CAR1", 0, NOW + 2000)
     inlet.consent("CAR1", 2, NOW + 4000)
-    rows = [[1000 * second, {"Vehicle.Speed": second, "Vehicle.Foo": 1}] for second in range(6)]
+    rows = [[1000 * second, {"Vehicle.Speed": second, "Vehicle.AverageSpeed": -9}] for second in range(6)]
     taken = inlet.intake.take([message(batch(*rows))])
     assert taken.readings["value"].to_pylist() == [0, 1, 4, 5]
     assert taken.readings["row"].to_pylist() == [0, 1, 4, 5]
@@ -146,7 +156,7 @@ def test_a_withdrawal_holds_for_what_comes_after_it_in_the_same_batch(
 
 def test_a_message_that_is_silent_throughout_is_counted(inlet: Inlet, message: Make, batch: Batch) -> None:
     inlet.consent("CAR1", 1, NOW + 10_000)
-    taken = inlet.intake.take([message(batch([0, {"Vehicle.Speed": 1}], [1, {"Vehicle.Foo": 1}]))])
+    taken = inlet.intake.take([message(batch([0, {"Vehicle.Speed": 1}], [1, {"Vehicle.AverageSpeed": -9}]))])
     assert taken.silent == 1
     assert taken.readings.num_rows == taken.rejected.num_rows == 0
 
@@ -194,8 +204,9 @@ def test_faulty_readings_wait_beside_good_ones(inlet: Inlet, message: Make, batc
     row = {
         "Vehicle.Speed": 900,
         "Vehicle.IsMoving": True,
-        "Vehicle.Foo": "WVWZZZ1JZXW000001",
+        "WVWZZZ1JZXW000001 is the car of": 5,
         "Vehicle.AverageSpeed": "x",
+        "Vehicle.Foo": ["WVWZZZ1JZXW000001"],
     }
     taken = inlet.intake.take([message(batch([5, row], seq=4))])
     assert taken.readings["signal"].to_pylist() == ["Vehicle.IsMoving"]
@@ -203,19 +214,47 @@ def test_faulty_readings_wait_beside_good_ones(inlet: Inlet, message: Make, batc
     found = {row["signal"]: row for row in taken.rejected.to_pylist()}
     assert {signal: row["reason"] for signal, row in found.items()} == {
         "Vehicle.Speed": "out_of_range",
-        "Vehicle.Foo": "unknown_signal",
+        "WVWZZZ1JZXW000001 is the car of": "unknown_signal",
         "Vehicle.AverageSpeed": "wrong_type",
+        "Vehicle.Foo": "wrong_type",
     }
     speed = found["Vehicle.Speed"]
     assert (speed["value"], speed["text"], speed["seq"], speed["row"], speed["boot"]) == (900, None, 4, 0, BOOT)
     assert speed["payload"] is None
     assert found["Vehicle.AverageSpeed"]["text"] == "x"
     assert found["Vehicle.Foo"]["text"] is None  # it could name somebody
+    assert "WVW" not in found["Vehicle.Foo"]["detail"]
+
+
+def test_signals_that_nobody_knows_are_kept_and_flagged(inlet: Inlet, message: Make, batch: Batch) -> None:
+    inlet.consent("CAR1")
+    row = {
+        "Vehicle.Speed": 50,
+        "Maker.Whole": 3,
+        "Maker.Broken": 2.5,
+        "Maker.State": True,
+        "Maker.Plate": "AB-123-CD",
+        "Vehicle.Powertrain.Type": "ELECTRIC",
+    }
+    taken = inlet.intake.take([message(batch([0, row]))])
+    assert taken.rejected.num_rows == 0
+    assert taken.unknown == 4
+    found = {
+        row["signal"]: (row["type"], row["value"], row["text"], row["known"]) for row in taken.readings.to_pylist()
+    }
+    assert found == {
+        "Vehicle.Speed": ("float", 50, None, True),
+        "Maker.Whole": ("integer", 3, None, False),
+        "Maker.Broken": ("float", 2.5, None, False),
+        "Maker.State": ("boolean", 1, None, False),
+        "Maker.Plate": ("text", None, None, False),  # it could name somebody
+        "Vehicle.Powertrain.Type": ("enum", None, "ELECTRIC", True),
+    }
 
 
 def test_a_batch_that_comes_three_times_is_taken_once(inlet: Inlet, message: Make, batch: Batch) -> None:
     inlet.consent("CAR1")
-    same = message(batch([0, {"Vehicle.Speed": 1, "Vehicle.Foo": 2}]))
+    same = message(batch([0, {"Vehicle.Speed": 1, "Vehicle.AverageSpeed": -2}]))
     taken = inlet.intake.take([same, same])
     assert (taken.readings.num_rows, taken.rejected.num_rows, taken.duplicates) == (1, 1, 1)
     taken = inlet.intake.take([same])

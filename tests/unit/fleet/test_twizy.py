@@ -218,8 +218,8 @@ def test_out_of_order_and_repeated_seconds_are_all_kept_in_order_of_time(tmp_pat
     ("text", "message"),
     [
         ("", "is empty"),
-        ("<!DOCTYPE html>\n<html></html>\n", "no header with the columns Date and Time, but '<!DOCTYPE html>'"),
-        ("a,b,c\n1,2,3\n", "no header with the columns Date and Time, but 'a,b,c'"),
+        ("<!DOCTYPE html>\n<html></html>\n", "no header with the columns date and time, but '<!DOCTYPE html>'"),
+        ("a,b,c\n1,2,3\n", "no header with the columns date and time, but 'a,b,c'"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -26,7 +26,9 @@ def land(settings: Settings, seq: int, **wrong: Any) -> None:
         "row": 0,
         "ts": AT,
         "signal": "Vehicle.Speed",
+        "type": "float",
         "value": 1.0,
+        "known": True,
         "consent": "service",
         "received_at": AT,
     }
@@ -82,7 +84,9 @@ def test_a_day_that_is_not_over_is_not_judged(settings: Settings) -> None:
         {"consent": None},
         {"consent": "silent"},
         {"vehicle": "CAR1"},
-        {"signal": "Vehicle.Foo"},
+        {"signal": "Vehicle.Foo"},  # marked as known
+        {"known": None},
+        {"type": "double"},
         {"seq": -1},
         {"ts": datetime(1970, 1, 1, tzinfo=UTC)},
         {"ts": datetime(2090, 1, 1, tzinfo=UTC)},
@@ -91,3 +95,8 @@ def test_a_day_that_is_not_over_is_not_judged(settings: Settings) -> None:
 def test_what_the_collector_should_never_have_kept_fails_the_day(settings: Settings, wrong: dict[str, Any]) -> None:
     land(settings, **({"seq": 1} | wrong))
     assert outcomes(settings) == [False]
+
+
+def test_a_signal_that_nobody_knows_is_no_fault_when_it_says_so(settings: Settings) -> None:
+    land(settings, 1, signal="Vehicle.Foo", known=False)
+    assert outcomes(settings) == [True]

@@ -11,25 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.collect.tables import READINGS_SCHEMA
 from pipelines.lake import Lake, Provenance
 from pipelines.settings import Settings
 
-READINGS = pa.schema(
-    [
-        ("day", pa.date32()),
-        ("vehicle", pa.string()),
-        ("driver", pa.string()),
-        ("boot", pa.string()),
-        ("seq", pa.int64()),
-        ("row", pa.int32()),
-        ("ts", pa.timestamp("us", tz="UTC")),
-        ("signal", pa.string()),
-        ("value", pa.float64()),
-        ("text", pa.string()),
-        ("consent", pa.string()),
-        ("received_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
 ACCIDENTS = pa.schema(
     [
         ("accident_id", pa.string()),
@@ -68,7 +53,7 @@ class World:
 
     def land(self, rows: list[dict[str, Any]]) -> None:
         """Readings, as the collector would commit them."""
-        table = pa.Table.from_pylist(rows, schema=READINGS)
+        table = pa.Table.from_pylist(rows, schema=READINGS_SCHEMA)
         self.lake.append("core.readings", table, Provenance("collect"), partition_by=["day"])
 
     def ingest(self, name: str, schema: pa.Schema, resource: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -112,10 +97,13 @@ def reading(vehicle: str, ts: datetime, signal: str, value: float | str, **other
         "row": 0,
         "ts": ts,
         "signal": signal,
+        "type": "text" if isinstance(value, str) else "float",
         "value": None if isinstance(value, str) else float(value),
         "text": value if isinstance(value, str) else None,
+        "known": True,
         "consent": "service+statistics",
         "received_at": ts,
+        "tenant": None,
         **others,
     }
 

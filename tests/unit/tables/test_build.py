@@ -14,8 +14,9 @@ from deltalake import write_deltalake
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from table_worlds import ACCIDENTS, READINGS, USERS, World, at, drive, identity, reading
+from table_worlds import ACCIDENTS, USERS, World, at, drive, identity, reading
 
+from pipelines.collect.tables import READINGS_SCHEMA
 from pipelines.errors import GuardError, TablesError
 from pipelines.settings import Settings
 from pipelines.tables import BuildReport, build
@@ -310,7 +311,7 @@ def test_the_record_in_the_commit_says_what_was_built_from_what(world: World, sq
 
 def test_a_column_that_older_files_lack_is_null(world: World, sql: Callable[..., Path]) -> None:
     world.land(drive("a", at(1), 3))
-    extended = READINGS.append(pa.field("quality", pa.float64()))
+    extended = READINGS_SCHEMA.append(pa.field("quality", pa.float64()))
     rows = [{**row, "quality": 1.0} for row in drive("a", at(2), 3)]
     write_deltalake(
         world.lake.path("core.readings"),

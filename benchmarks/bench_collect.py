@@ -1,0 +1,294 @@
+"""Small messages from cars into the lake: a real Mosquitto, a publisher and the collector on the same cores, QoS 1.
+
+Bars: 30,000 messages a second (230 bytes, 5 readings) for 60 s, durable before they are acknowledged, counted in the lake;
+p99 from the car to the lake under 5 s at half that; under 600 MB. Beside it the script that one writes in an afternoon
+(plain_collector.py). `--short` is 5 s; `--workers N`; `--rate R` what the publisher offers; `--backlog N` measures memory with N
+messages waiting at the broker, instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from side_by_side import ROOT, SHORT, Row, report
+
+from pipelines.collect.status import collectors
+from pipelines.collect.tables import READINGS
+from pipelines.lake.duck import connect
+from pipelines.lake.store import Lake
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+READINGS_A_MESSAGE = 5
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Broker:
+    """Mosquitto as in docker/mosquitto.conf, without its locks."""
+
+    folder: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[Broker]:
+    """A broker while the context is open."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        made = Broker(folder, probe.getsockname()[1])
+    shipped = (ROOT / "docker/mosquitto.conf").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in shipped if line.startswith(("max_", "autosave", "persistent_client"))]
+    config = folder / "mosquitto.conf"
+    root = ["user root"] if os.geteuid() == 0 else []
+    here = [
+        f"listener {made.port} 127.0.0.1",
+        "allow_anonymous true",
+        f"persistence_location {folder}/",
+        "persistence true",
+    ]
+    config.write_text("\n".join([*root, *here, *kept]) + "\n", encoding="utf-8")
+    program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin") or sys.exit("no mosquitto here")
+    with (folder / "mosquitto.log").open("wb") as log:
+        made.process = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", made.port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+@contextmanager
+def collecting(settings: Settings, workers: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`rocade collect` while the context is open; ready when it is entered."""
+    environment = os.environ | {
+        "ROCADE_HOME": str(settings.root),
+        "ROCADE_MQTT_URL": settings.mqtt_url,
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "pipelines.cli", "collect", "--workers", str(workers), "--json"]
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    try:
+        names = [settings.collector_name] if workers == 1 else [f"collector-1-{k}" for k in range(1, workers + 1)]
+        while not set(names) <= {each.name for each in collectors(settings) if each.state == "up"}:
+            if child.poll() is not None:
+                sys.exit("the collector ended")
+            time.sleep(0.1)
+        time.sleep(0.5)
+        yield child
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.communicate()
+
+
+def publishing(url: str, seconds: float, rate: float, home: Path, *most: int) -> subprocess.Popen[str]:
+    """The publisher, under way."""
+    command = [sys.executable, HERE / "small_messages.py", url, str(seconds), str(rate), str(home), *map(str, most)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def said(publisher: subprocess.Popen[str]) -> dict[str, Any]:
+    """What it published, once it has ended."""
+    out = publisher.communicate()[0]
+    if publisher.returncode:
+        sys.exit("the publisher failed")
+    told: dict[str, Any] = json.loads(out)
+    return told
+
+
+def counted(settings: Settings) -> tuple[int, int]:
+    """Messages in the lake, and readings."""
+    lake = Lake(settings.lake)
+    if not lake.exists(READINGS):
+        return 0, 0
+    con = connect(settings)
+    try:
+        found = con.sql(f"SELECT count(DISTINCT (boot, seq)), count(*) FROM {lake.relation_sql(READINGS)}").fetchall()
+        return int(found[0][0]), int(found[0][1])
+    finally:
+        con.close()
+
+
+def rows_in(settings: Settings) -> int:
+    """Readings in the lake by its log alone."""
+    lake = Lake(settings.lake)
+    if not lake.exists(READINGS):
+        return 0
+    return sum(pq.read_metadata(each.path).num_rows for each in lake.snapshot(READINGS).files)
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process and its children that are alive."""
+    total = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(folder.name) == pid or int(words[1]) == pid:
+            total += (int(words[11]) + int(words[12])) / _TICKS
+    return total
+
+
+def throughput(folder: Path, workers: int, seconds: float, rate: float) -> tuple[float, float]:
+    """Messages a second into the lake, and peak MB of the collector's processes together."""
+    with broker(folder) as made:
+        settings = Settings(home=folder / "home", mqtt_url=made.url)
+        with collecting(settings, workers) as child:
+            before = cpu_s(child.pid), cpu_s(made.process.pid if made.process else 0)
+            told = said(publishing(made.url, seconds, rate, folder / "home"))
+            wanted = told["messages"] * READINGS_A_MESSAGE
+            end = time.time() + 120
+            while rows_in(settings) < wanted and time.time() < end:
+                time.sleep(0.1)
+            took = time.time() - told["began"]
+            used = [
+                (cpu_s(child.pid) - before[0]) / told["messages"] * 1e6,
+                (cpu_s(made.process.pid if made.process else 0) - before[1]) / told["messages"] * 1e6,
+                told["cpu_s"] / told["messages"] * 1e6,
+            ]
+            memory = [each.figures["peak_mb"] for each in collectors(settings) if each.figures]
+        messages, readings = counted(settings)
+    if (messages, readings) != (told["messages"], wanted):
+        sys.exit(f"published {told['messages']} messages, in the lake are {messages}, with {readings} readings")
+    offered = told["messages"] / (told["ended"] - told["began"])
+    print(
+        f"  {workers} workers: {told['messages']:,} messages offered at {offered:,.0f}/s, all in the lake "
+        f"{took - (told['ended'] - told['began']):.1f} s after the last; CPU us a message: collector {used[0]:.1f}, broker "
+        f"{used[1]:.1f}, publisher {used[2]:.1f}; MB {memory}"
+    )
+    return told["messages"] / took, sum(memory)
+
+
+def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
+    """p99 in seconds from a car's clock to a version of the lake that has the reading."""
+    with broker(folder) as made:
+        settings = Settings(home=folder / "home", mqtt_url=made.url)
+        lake, late, seen = Lake(settings.lake), [], set()
+        with collecting(settings, workers):
+            publisher = publishing(made.url, seconds, rate, folder / "home")
+            over: float | None = None
+            while over is None or time.time() < over + 6:
+                if publisher.poll() is not None and over is None:
+                    over = time.time()
+                files = lake.snapshot(READINGS).files if lake.exists(READINGS) else []
+                now = time.time()
+                for file in files:
+                    if file.path not in seen:
+                        seen.add(file.path)
+                        ts = pq.read_table(file.path, columns=["ts"]).column("ts").to_numpy().astype("int64") / 1e6
+                        late.append(now - ts)
+                time.sleep(0.05)
+            publisher.communicate()
+    return float(np.quantile(np.concatenate(late), 0.99))
+
+
+def plain(folder: Path, seconds: float, rate: float) -> float:
+    """Messages a second of the plain script, counted in its files."""
+    with broker(folder) as made:
+        out = folder / "plain"
+        out.mkdir()
+        child = subprocess.Popen(
+            [sys.executable, HERE / "plain_collector.py", str(made.port), out], stdout=subprocess.PIPE, text=True
+        )
+        if child.stdout is None or child.stdout.readline() != "ready\n":
+            sys.exit("the plain script does not start")
+        told = said(publishing(made.url, seconds, rate, folder / "home"))
+        rows, still = 0, time.time()
+        ended = still
+        while time.time() - still < 3:
+            now = sum(pq.read_metadata(file).num_rows for file in sorted(out.glob("*.parquet"))[:-1])
+            if now != rows:
+                rows, still = now, time.time()
+                ended = still
+            if rows >= (told["messages"] - 10_000) * READINGS_A_MESSAGE:
+                break
+            time.sleep(0.2)
+        child.terminate()
+        child.communicate()
+    return rows / READINGS_A_MESSAGE / (ended - told["began"])
+
+
+def backlog(folder: Path, workers: int, count: int) -> None:
+    """Peak memory, and the rate, with ``count`` messages waiting at the broker."""
+    with broker(folder) as made:
+        settings = Settings(home=folder / "home", mqtt_url=made.url)
+        with collecting(settings, workers):
+            pass
+        told = said(publishing(made.url, 3600, 200_000, folder / "home", count))
+        print(f"  {told['messages']:,} messages wait at the broker")
+        began = time.time()
+        with collecting(settings, workers):
+            while rows_in(settings) < told["messages"] * READINGS_A_MESSAGE:
+                time.sleep(1)
+            took = time.time() - began
+            memory = {each.name: each.figures["peak_mb"] for each in collectors(settings) if each.figures}
+        print(f"  drained at {told['messages'] / took:,.0f}/s; in the lake: {counted(settings)}; peak MB {memory}")
+
+
+def main() -> None:
+    """Measure, print, append."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=60_000)
+    parser.add_argument("--seconds", type=float, default=5 if SHORT else 60)
+    parser.add_argument("--backlog", type=int)
+    parser.add_argument("--only", choices=("throughput", "latency", "plain"))
+    given = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for each in ("backlog", "throughput", "latency", "plain"):
+            (folder / each).mkdir()
+        if given.backlog is not None:
+            backlog(folder / "backlog", given.workers, given.backlog)
+            return
+        if given.only in (None, "throughput"):
+            rate, memory = throughput(folder / "throughput", given.workers, given.seconds, given.rate)
+            rows.append(Row("collect small messages", rate, "messages/s", "bar", 30_000, bar=1))
+            rows.append(Row("collector's memory, all processes", memory, "MB", "bar", 600, bar=1, at_most=True))
+        if given.only in (None, "latency"):
+            p99 = latency(folder / "latency", given.workers, min(given.seconds, 30), 15_000)
+            rows.append(Row("p99 from car to lake at 15,000/s", p99, "s", "bar", 5, bar=1, at_most=True))
+        if given.only in (None, "plain"):
+            theirs = plain(folder / "plain", min(given.seconds, 20), 30_000)
+            print(f"  plain paho + json + pyarrow: {theirs:,.0f} messages/s")
+            if rows:
+                rows.append(Row("collect small messages", rows[0].value, "messages/s", "plain script", theirs))
+    report(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Intake alone: from messages in memory to the two Arrow tables, without broker, journal or lake.
+
+    python benchmarks/bench_intake.py [--messages N] [--profile]
+
+Small messages are what a connected car sends every second: 230 bytes, 5 readings. The fusion profile is a car with 800
+sensors, several rows a message, in Rocade JSON and as an Arrow IPC stream. CPU seconds of this process count, since the
+machine is shared. Nothing is acknowledged or kept: this is the upper bound for what one collector can decode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import random
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines.collect.formats import Message
+from pipelines.collect.formats.arrow_ipc import CONTENT_TYPE
+from pipelines.collect.intake import Intake
+from pipelines.collect.seen import Seen
+from pipelines.contracts.signals import load_signals
+from pipelines.privacy.consent import ALWAYS, ConsentLedger
+from pipelines.privacy.pseudonyms import Pseudonyms
+
+BATCH = 5_000
+CARS = 1_000
+NOW_MS = 1_770_000_000_000
+DRAW = random.Random(4)  # noqa: S311 - nothing is secret here
+SMALL = (
+    "Vehicle.Speed",
+    "Vehicle.IsMoving",
+    "Vehicle.OBD.FuelRate",
+    "Vehicle.OBD.MAF",
+    "Vehicle.OBD.MAP",
+)
+
+
+def intake(folder: Path, cars: list[str]) -> Intake:
+    """An intake in which ``cars`` have consented."""
+    ledger = ConsentLedger(folder / "privacy", folder / "keys" / "consent.key")
+    for car in cars:
+        ledger.record(car, 2, ALWAYS, NOW_MS)
+    return Intake(
+        load_signals(), ledger, Pseudonyms(folder / "keys"), Seen(), oldest_ms=0, ahead_ms=86_400_000, room=1000
+    )
+
+
+def message(car: str, payload: bytes, content_type: str | None = None) -> Message:
+    """A message as the session hands it over."""
+    return Message(
+        mid=1,
+        epoch=0,
+        qos=1,
+        again=False,
+        topic=f"rocade/v1/{car}/telemetry",
+        payload=payload,
+        content_type=content_type,
+        received_ms=NOW_MS,
+    )
+
+
+def small_messages(count: int, cars: list[str]) -> list[Message]:
+    """Messages of 5 readings, a second of a car each."""
+    boots = {car: str(uuid.uuid4()) for car in cars}
+    made = []
+    for at in range(count):
+        car = cars[at % len(cars)]
+        values = (round(DRAW.uniform(0, 130), 1), True, 4.76, 12.4, DRAW.randrange(20, 99))
+        row = dict(zip(SMALL, values, strict=True))
+        batch = {"vss": "6.0", "boot": boots[car], "seq": at // len(cars), "t0": NOW_MS + at, "rows": [[0, row]]}
+        made.append(message(car, orjson.dumps(batch)))
+    return made
+
+
+def fusion_rows(rows: int) -> tuple[list[str], list[dict[str, object]]]:
+    """Rows of 800 known signals with plausible values."""
+    signals = [each for each in load_signals().values() if each.type != "text"][:800]
+    made = []
+    for _ in range(rows):
+        row: dict[str, object] = {}
+        for each in signals:
+            low, high = each.minimum or 0.0, 100.0 if each.maximum is None else min(each.maximum, 1000.0)
+            if each.type == "enum":
+                row[each.path] = DRAW.choice(each.allowed)
+            elif each.type == "boolean":
+                row[each.path] = DRAW.random() < 0.5
+            elif each.type == "integer":
+                row[each.path] = DRAW.randint(int(max(low, -1000)), int(high))
+            else:
+                row[each.path] = round(DRAW.uniform(max(low, -1000.0), high), 3)
+        made.append(row)
+    return [each.path for each in signals], made
+
+
+def fusion_json(messages: int, rows: int, cars: list[str]) -> list[Message]:
+    """The fusion profile in Rocade JSON."""
+    _, made = fusion_rows(rows)
+    boots = {car: str(uuid.uuid4()) for car in cars}
+    return [
+        message(
+            cars[at % len(cars)],
+            orjson.dumps(
+                {
+                    "vss": "6.0",
+                    "boot": boots[cars[at % len(cars)]],
+                    "seq": at,
+                    "t0": NOW_MS,
+                    "rows": [[10 * number, row] for number, row in enumerate(made)],
+                }
+            ),
+        )
+        for at in range(messages)
+    ]
+
+
+def fusion_arrow(messages: int, rows: int, cars: list[str]) -> list[Message]:
+    """The fusion profile as Arrow IPC streams."""
+    paths, made = fusion_rows(rows)
+    columns = {path: [row[path] for row in made] for path in paths}
+    boots = {car: str(uuid.uuid4()) for car in cars}
+    out = []
+    for at in range(messages):
+        head = {"vss": "6.0", "boot": boots[cars[at % len(cars)]], "seq": at, "t0": NOW_MS}
+        table = pa.table({"dt_ms": list(range(0, 10 * rows, 10)), **columns})
+        table = table.replace_schema_metadata({"rocade": orjson.dumps(head)})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        out.append(message(cars[at % len(cars)], sink.getvalue().to_pybytes(), CONTENT_TYPE))
+    return out
+
+
+def measure(name: str, messages: list[Message], cars: list[str], per_batch: int, *, profile: bool) -> None:
+    """Take ``messages`` in, and say what it cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        taking = intake(Path(folder), cars)
+        taking.take(messages[:per_batch])  # the first batch fills the caches
+        rest = messages[per_batch:]
+        profiler = cProfile.Profile()
+        if profile:
+            profiler.enable()
+        began, readings, rejected = time.process_time(), 0, 0
+        for first in range(0, len(rest), per_batch):
+            taken = taking.take(rest[first : first + per_batch])
+            readings += taken.readings.num_rows
+            rejected += taken.rejected.num_rows
+        spent = time.process_time() - began
+        profiler.disable()
+    size = sum(len(each.payload) for each in rest)
+    print(
+        f"{name}: {len(rest)} messages of {size / len(rest):.0f} B, {readings} readings, {rejected} set aside: "
+        f"{spent:.2f} CPU s, {spent / len(rest) * 1e6:.1f} µs a message, {size / spent / 1e6:.0f} MB/s, "
+        f"{spent / readings * 1e9:.0f} ns a reading"
+    )
+    if profile:
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(22)
+
+
+def main() -> None:
+    """Measure all three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=200_000, help="small messages")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes")
+    said = parser.parse_args()
+    cars = [f"CAR{at:05d}" for at in range(CARS)]
+    measure("small", small_messages(said.messages + BATCH, cars), cars, BATCH, profile=said.profile)
+    for rows in (10, 100):
+        many = 6_000 // rows
+        measure(
+            f"fusion JSON, {rows} rows", fusion_json(many, rows, cars[:10]), cars, 200 // rows, profile=said.profile
+        )
+        measure(
+            f"fusion Arrow, {rows} rows", fusion_arrow(many, rows, cars[:10]), cars, 1000 // rows, profile=said.profile
+        )
+
+
+if __name__ == "__main__":
+    main()
