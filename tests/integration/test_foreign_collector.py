@@ -113,7 +113,9 @@ def test_six_formats_side_by_side(mosquitto: Mosquitto, tmp_path: Path, monkeypa
             .to_arrow_table()
             .to_pylist()
         )
-    streamed = [row for row in readings if row["signal"] == "Vehicle.Speed" and row["seq"] == 0 and row["value"] != 7.25]
+    streamed = [
+        row for row in readings if row["signal"] == "Vehicle.Speed" and row["seq"] == 0 and row["value"] != 7.25
+    ]
     assert sum(row["value"] for row in streamed) == sum(range(100)) / 2
     assert sorted((row["signal"], row["value"], row["known"], row["tenant"]) for row in readings if row["seq"]) == [
         ("TeslaMate.charger_phases", 3, False, "acme"),
