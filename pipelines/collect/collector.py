@@ -31,6 +31,7 @@ from pipelines.collect.seen import Seen
 from pipelines.collect.session import Session, Wanted, filters_for
 from pipelines.collect.sessions import open_session
 from pipelines.collect.status import Beat
+from pipelines.collect.subscriptions import load_subscriptions
 from pipelines.contracts.signals import load_signals
 from pipelines.disk import write_whole
 from pipelines.lake.store import Lake
@@ -257,8 +258,7 @@ class _Work:
 
 def _others(settings: Settings) -> list[Wanted]:
     """The subscriptions besides Rocade's own topics."""
-    del settings
-    return []
+    return [Wanted(each.filter, each.qos) for each in load_subscriptions(settings) if not each.own]
 
 
 def _intake(settings: Settings, ledger: ConsentLedger, seen: Seen) -> Intake:
@@ -270,4 +270,6 @@ def _intake(settings: Settings, ledger: ConsentLedger, seen: Seen) -> Intake:
         oldest_ms=settings.oldest_reading.timestamp() * 1000,
         ahead_ms=settings.clock_ahead_s * 1000,
         room=settings.receive_maximum // 4,
+        subscriptions=load_subscriptions(settings),
+        largest_bytes=round(settings.payload_mb * 1e6),
     )

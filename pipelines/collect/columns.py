@@ -33,7 +33,9 @@ _LANE_OF = {"float": 0, "integer": 0, "boolean": 1, "enum": 2, "text": 2}
 _STRANGERS = 3  # the lane of signals that the catalogue does not have
 _FIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,127}")
 _MOST_NAMES = 1_000_000  # names in all layouts together; 40 MB or so
-_MOST_STRANGERS = 50_000
+_MOST_STRANGERS = 50_000  # names that the catalogue does not have
+_MOST_STRANGERS_A_MESSAGE = 5_000
+_MOST_GRID_READINGS = 400_000  # readings of columnar messages, some 100 bytes each while they are laid out
 _OFFSETS = frozenset((int, float))
 
 
@@ -90,14 +92,23 @@ class Columns:
 
     def clear(self) -> None:
         """Be ready for the next batch."""
-        if self._names > _MOST_NAMES or len(self._paths) - len(self._catalogue) > _MOST_STRANGERS:
+        if self._crowded:
             self._forget()
         self.offsets_ms: list[float] = []
         self.heights: list[int] = []
         self._rows: list[_Layout] = []
         self._values: tuple[list[object], ...] = tuple([] for _ in _EXPECTED)
         self._grids: list[tuple[int, Grid]] = []
-        self.grid_readings = 0
+        self._grid_readings = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether what has been taken in should be laid out before there is more, to bound the memory."""
+        return self._grid_readings > _MOST_GRID_READINGS or self._crowded
+
+    @property
+    def _crowded(self) -> bool:
+        return self._names > _MOST_NAMES or len(self._paths) - len(self._catalogue) > _MOST_STRANGERS
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in the rows of a message, all or none.
@@ -106,12 +117,13 @@ class Columns:
             Unreadable: a row is no row.
         """
         layouts, found, offsets = self._layouts, [], []
+        most = len(self._paths) + _MOST_STRANGERS_A_MESSAGE
         try:
             for offset, signals in rows:
                 if type(signals) is not dict or type(offset) not in _OFFSETS:
                     raise TypeError  # noqa: TRY301 - told below, with what unpacking raises
                 names = tuple(signals)
-                found.append(layouts.get(names) or self._layout(names))
+                found.append(layouts.get(names) or self._layout(names, most))
                 offsets.append(offset)
         except (TypeError, ValueError) as error:
             raise _bad_row(rows, len(offsets)) from error
@@ -132,7 +144,7 @@ class Columns:
         """Take in a message that has columns already."""
         offsets = grid.offsets_ms.tolist()
         self._grids.append((len(self.offsets_ms), grid))
-        self.grid_readings += sum(len(values.numbers) for _, values, _ in grid.lanes)
+        self._grid_readings += sum(len(values.numbers) for _, values, _ in grid.lanes)
         self._rows += [_EMPTY] * len(offsets)
         self.offsets_ms += offsets
         self.heights.append(len(offsets))
@@ -172,7 +184,10 @@ class Columns:
                     column, row = np.nonzero(there)
                     yield row + first, codes[column], values
 
-    def _layout(self, names: tuple[str, ...]) -> _Layout:
+    def _layout(self, names: tuple[str, ...], most: int) -> _Layout:
+        if len(self._paths) + sum(name not in self._codes for name in names) > most:
+            told = f"it has more than {_MOST_STRANGERS_A_MESSAGE} names that the catalogue does not have; send fewer"
+            raise Unreadable("bad_batch", told)
         places: tuple[list[int], ...] = tuple([] for _ in _EXPECTED)
         codes: tuple[list[int], ...] = tuple([] for _ in _EXPECTED)
         for place, name in enumerate(names):
@@ -184,7 +199,7 @@ class Columns:
         layout = _Layout(
             only=used[0] if len(used) == 1 else -1 if used else 0,
             picks=tuple(_picker(each) for each in places),
-            codes=tuple(np.array(each, np.int32) for each in codes),
+            codes=tuple(np.array(each, np.int32) if each else _NO_CODES for each in codes),
         )
         self._layouts[names] = layout
         self._names += len(names) + 1

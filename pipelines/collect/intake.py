@@ -47,7 +47,6 @@ _STRANGERS = 100_000  # unknown cars remembered, so that their later messages do
 _NAMES_KEPT = 200_000
 _DAY_MS = 86_400_000
 _DAY_US = 86_400_000_000
-_MOST_AT_ONCE = 400_000  # readings of columnar messages laid out together: some 100 bytes each while it lasts
 _KEPT_BYTES = 1024  # of a payload that is too long to be kept whole
 _UNTIMED = frozenset(("ovms", "teslamate"))
 _SERVICE = Timeline((ALWAYS,), (LEVELS.index("service"),))
@@ -221,6 +220,8 @@ class Intake:
         if seq < 0:
             work.taken.duplicates += 1
             return
+        if self._columns.full:
+            self._finish(work)
         if batch.table is None:
             self._columns.add(batch.rows)
         else:
@@ -230,8 +231,6 @@ class Intake:
         work.kept.append(
             Telemetry(message.received_ms, timeline, vehicle, driver, boot, seq, batch.t0_ms, place.tenant)
         )
-        if self._columns.grid_readings > _MOST_AT_ONCE:
-            self._finish(work)
 
     def _finish(self, work: _Work) -> None:
         """Make rows of what was read so far."""

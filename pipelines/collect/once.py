@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.collect.identity import TIMED
 from pipelines.collect.tables import SYNTHETIC
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Once:
     def admit(self, readings: pa.Table, rejected: pa.Table) -> tuple[pa.Table, pa.Table]:
         """A segment without the messages that have landed, or come before it in the same commit.
 
-        All rows of a message are in one segment. Messages without a number of their own (synthetic ``seq``) pass: they
-        are told apart by reading, at compaction.
+        All rows of a message are in one segment. Messages with neither a number nor a time of their own pass: what makes
+        them different is when they were received.
         """
         fresh: dict[tuple[str, str, int], bool] = {}
         readings = readings.filter(pa.array(self._new(readings, fresh)))
@@ -73,13 +74,15 @@ class Once:
             return keep
         rows = rows.select([*_KEY, "received_at"]).combine_chunks()
         named = pc.and_(rows.column("boot").is_valid(), rows.column("vehicle").is_valid())
-        named = pc.and_(named, pc.less(pc.fill_null(rows.column("seq"), SYNTHETIC), SYNTHETIC))
+        seq = pc.fill_null(rows.column("seq"), SYNTHETIC)
+        told_apart = pc.or_(pc.less(seq, SYNTHETIC), pc.not_equal(pc.bit_wise_and(seq, TIMED), 0))
+        named = pc.and_(named, told_apart)
         at = np.flatnonzero(named.to_numpy())
         if not len(at):
             return keep
         names, vehicle = _codes(rows.column("vehicle"))
         boots, boot = _codes(rows.column("boot"))
-        seq = pc.fill_null(rows.column("seq"), -1).to_numpy()
+        seq = seq.to_numpy()
         received = rows.column("received_at").cast(pa.int64()).to_numpy()
         vehicle, boot, seq = vehicle[at], boot[at], seq[at]
         change = np.ones(len(at), np.bool_)

@@ -100,6 +100,8 @@ class Reader:
                         packet.payload,
                         packet.content_type,
                         now_ms,
+                        False,  # noqa: FBT003 - by position, for speed: not done yet
+                        packet.retain,
                     )
                 )
             else:

@@ -187,6 +187,7 @@ def received(message: MQTTMessage, epoch: int) -> Message:
         payload=bytes(message.payload),
         content_type=content_type,
         received_ms=time.time() * 1000,
+        retained=message.retain,
     )
 
 

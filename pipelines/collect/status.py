@@ -9,6 +9,7 @@ The file is replaced, never written over, and not synced: a reader sees a whole 
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ class Beat:
         figures = self._meter.figures() | {
             "name": self._file.stem,
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "at": time.time(),
             "ended": ended,
             "connected": self._session is None or self._session.connected,
@@ -164,10 +166,23 @@ def _status(settings: Settings, name: str, file: Path | None) -> Status:
 def _state(figures: dict[str, Any], age_s: float) -> State:
     if figures.get("ended"):
         return "stopped"
-    if not figures or age_s > STALE_S:
+    if not figures or age_s > STALE_S or _gone(figures):
         return "down"
     if figures["stuck_since"] is not None:
         return "disk full"
     if figures["failed"]:
         return "lake fails"
     return "up" if figures["connected"] else "no broker"
+
+
+def _gone(figures: dict[str, Any]) -> bool:
+    """Whether its process is known to have ended; of another machine's nothing is known."""
+    if figures["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(figures["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is there, and somebody else's
+        return False
+    return False

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class _Talk:
         self._count = 0.0
 
     def say(self, **said: Any) -> None:
-        with self._lock:
+        with self._lock, suppress(BrokenPipeError):  # the supervisor is gone, and we are about to stop
             sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
             sys.stdout.buffer.flush()
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipelines.collect.collector import FILTERS, Collector, Until
-from pipelines.collect.journal import Journal
+from pipelines.collect.journal import Journal, JournalBusy
 from pipelines.collect.lander import Lander
 from pipelines.collect.meter import CollectReport, Meter
 from pipelines.collect.once import Once
@@ -95,11 +95,15 @@ class Workers:
         """Collect.
 
         Raises:
-            CollectError: the broker cannot be had, for a reason that all workers share.
+            CollectError: the broker cannot be had, for a reason that all workers share, or a supervisor of this name is
+                at work already.
             LakeError: the last commit failed; what was received is in the journals.
         """
+        with Journal(self._settings.journal / self._settings.collector_name).locked():
+            return self._run([*self._workers, *self._retiring])
+
+    def _run(self, everyone: Sequence[_Worker]) -> CollectReport:
         settings = self._settings
-        everyone = [*self._workers, *self._retiring]
         journals = [Journal(settings.journal / worker.name) for worker in everyone]
         for journal in journals:
             journal.folder.mkdir(parents=True, exist_ok=True)
@@ -157,14 +161,19 @@ class Workers:
                 worker.reports.append(said["report"])
             if "error" in said:
                 worker.error = pickle.loads(b64decode(said["error"]))  # noqa: S301 - of a child of ours
-        if everyone and all(worker.ended and not worker.ready for worker in everyone):
+        if not self.ready.is_set() and all(worker.ended and not worker.ready for worker in everyone):
             self._refuse(everyone)
         return came
 
     def _refuse(self, everyone: Sequence[_Worker]) -> None:
         """All failed before they had begun: starting them again does not help."""
         for worker in everyone:
-            if isinstance(worker.error, CollectError) and not self._stopping:
+            # A busy journal is that of a worker whose supervisor died before it: it is about to end.
+            if (
+                isinstance(worker.error, CollectError)
+                and not isinstance(worker.error, JournalBusy)
+                and not self._stopping
+            ):
                 self._stopping = True
                 raise worker.error
 
@@ -173,6 +182,7 @@ class Workers:
             return
         now = time.monotonic()
         if worker.due is None:
+            worker.ready = False
             if now - worker.began > _STEADY_S:
                 worker.delay_s = _BACKOFF_S[0]
             worker.due = now + worker.delay_s

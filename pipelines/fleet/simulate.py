@@ -25,7 +25,8 @@ from pipelines.fleet.itinerary import travels
 from pipelines.fleet.network import places, route
 from pipelines.fleet.publish import Published, Publisher
 from pipelines.fleet.signals import PEDAL
-from pipelines.fleet.trips import CarState, Plan, TripTruth, drive_together
+from pipelines.fleet.trips import CarState, drive_together
+from pipelines.fleet.truth import Plan, TripTruth
 from pipelines.fleet.vehicles import fleet
 from pipelines.privacy.consent import LEVELS
 

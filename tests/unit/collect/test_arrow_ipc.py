@@ -200,7 +200,7 @@ def test_a_dictionary_that_grows_when_written_out(monkeypatch: pytest.MonkeyPatc
 def test_large_columns_are_made_rows_of_in_parts(
     inlet: Inlet, message: Callable[..., Message], batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.collect.intake._MOST_AT_ONCE", 4)
+    monkeypatch.setattr("pipelines.collect.columns._MOST_GRID_READINGS", 4)
     inlet.consent("CAR1")
     messages = []
     for seq in range(5):

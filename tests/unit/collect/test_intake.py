@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipelines.collect import columns as columns_module
 from pipelines.collect import intake as intake_module
 from pipelines.collect.formats import Message
 from pipelines.collect.tables import QUARANTINE_SCHEMA, READINGS_SCHEMA
+from pipelines.contracts.signals import load_signals
 from pipelines.privacy.pseudonyms import KeyDestroyed
 
 if TYPE_CHECKING:
@@ -341,3 +343,22 @@ def test_without_the_key_of_the_month_that_runs_nothing_is_taken(
     fresh.consent("CAR1")
     with pytest.raises(KeyDestroyed, match="restore it from a backup"):
         fresh.intake.take([message(batch([0, {"Vehicle.Speed": 1}]))])
+
+
+def test_names_made_up_by_the_thousand_do_not_fill_the_memory(
+    inlet: Inlet, message: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns_module, "_MOST_STRANGERS", 100)
+    inlet.consent("CAR1")
+    rows = [[at, {f"Made.Up{at}": at}] for at in range(5_001)]
+    one = [0, {f"At.Once{at}": at for at in range(5_001)}]
+    taken = inlet.intake.take([message(batch(*rows)), message(batch(one))])
+    assert taken.rejected["reason"].to_pylist() == ["bad_batch"] * 2
+    assert all("more than 5000 names" in detail for detail in taken.rejected["detail"].to_pylist())
+    many = [message(batch([0, {f"Other{seq}.{at}": at for at in range(80)}], seq=seq)) for seq in range(1, 6)]
+    taken = inlet.intake.take(many)
+    assert taken.unknown == taken.readings.num_rows == 400
+    assert len(set(zip(taken.readings["seq"].to_pylist(), taken.readings["signal"].to_pylist(), strict=True))) == 400
+    columns = inlet.intake._columns  # noqa: SLF001 - what it holds on to is what is tested
+    columns.clear()
+    assert len(columns._paths) <= len(load_signals()) + 100  # noqa: SLF001

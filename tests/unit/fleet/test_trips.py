@@ -19,7 +19,8 @@ from pipelines.fleet.crowd import FUSION_BYTES_S, Crowd, Load, fusion
 from pipelines.fleet.holidays import is_public_holiday, school_holiday
 from pipelines.fleet.itinerary import travels
 from pipelines.fleet.network import distances_m, route
-from pipelines.fleet.trips import CarState, Plan, drive_together
+from pipelines.fleet.trips import CarState, drive_together
+from pipelines.fleet.truth import Plan
 from pipelines.fleet.vehicles import fleet
 
 DAY = date(2026, 9, 1)

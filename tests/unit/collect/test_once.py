@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.collect.identity import TIMED
+from pipelines.collect.journal import Journal
+from pipelines.collect.landing import land
+from pipelines.collect.once import Once
+from pipelines.collect.seen import Seen
+from pipelines.collect.tables import QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA, SYNTHETIC
+from pipelines.errors import LakeError
+from pipelines.lake.store import Lake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+US = 1_770_000_000_000_000
+DAY = US // 86_400_000_000
+
+
+def readings(*seqs: int, rows: int = 2) -> pa.Table:
+    made = [
+        {"day": DAY, "vehicle": "v", "boot": "b", "seq": seq, "row": row, "ts": US, "signal": "S", "received_at": US}
+        | {"type": "float", "known": True, "consent": "service", "value": 1.0}
+        for seq in seqs
+        for row in range(rows)
+    ]
+    return pa.Table.from_pylist(made, READINGS_SCHEMA)
+
+
+def rejected(*seqs: int, poison: tuple[bytes, ...] = ()) -> pa.Table:
+    made: list[dict[str, Any]] = [
+        {"day": DAY, "received_at": US, "vehicle": "v", "boot": "b", "seq": seq, "reason": "out_of_range"}
+        for seq in seqs
+    ]
+    made += [
+        {"day": DAY, "received_at": US, "vehicle": "v", "reason": "not_json", "payload": payload} for payload in poison
+    ]
+    return pa.Table.from_pylist(made, QUARANTINE_SCHEMA)
+
+
+def seqs_of(lake: Lake, table: str) -> list[int]:
+    return sorted(lake.open(table).to_pyarrow_table().column("seq").to_pylist(), key=lambda seq: seq or 0)
+
+
+def test_a_message_in_two_journals_lands_once_with_all_its_rows(tmp_path: Path) -> None:
+    lake, once = Lake(tmp_path / "lake"), Once(Seen())
+    one, two = Journal(tmp_path / "one"), Journal(tmp_path / "two")
+    for journal, first in ((one, 1), (two, 3)):
+        with journal.locked():
+            journal.append(0, readings(first, first + 1, first + 2), rejected(first + 2, poison=(b"{",)))
+            journal.append(1, readings(first + 2), rejected(poison=(b"{",)))
+    for journal in (one, two):
+        land(lake, journal, once)
+    assert seqs_of(lake, READINGS) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert seqs_of(lake, QUARANTINE) == [None, 3, 5]
+
+
+def test_what_the_lake_has_from_before_does_not_land_again(tmp_path: Path) -> None:
+    seen = Seen()
+    seen.add("v", "b", 1, 2, 0)
+    seen.add_poison("telemetry:v", b"{")
+    good, bad = Once(seen).admit(readings(1, 2, 3), rejected(2, 4, poison=(b"{", b"}")))
+    assert good.column("seq").to_pylist() == [3, 3]
+    assert bad.column("seq").to_pylist() == [4, None]
+
+
+def test_messages_without_number_and_time_are_told_apart_elsewhere() -> None:
+    once = Once(Seen())
+    for _ in range(2):
+        assert once.admit(readings(SYNTHETIC + 1, rows=1), rejected())[0].num_rows == 1
+    assert once.admit(readings(SYNTHETIC + TIMED, rows=1), rejected())[0].num_rows == 1
+    assert once.admit(readings(SYNTHETIC + TIMED, rows=1), rejected())[0].num_rows == 0
+
+
+@pytest.mark.parametrize("table", [READINGS, QUARANTINE])
+@pytest.mark.parametrize("made", [False, True])
+def test_a_landing_that_fails_half_way_is_finished(
+    tmp_path: Path, table: str, *, made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, journal = Lake(tmp_path / "lake"), Journal(tmp_path / "one")
+    with journal.locked():
+        journal.append(0, readings(1, 2), rejected(2, 3, poison=(b"{",)))
+    publish = Lake.publish
+
+    def failing(lake: Lake, name: str, *more: Any, **named: Any) -> int:
+        if name != table:
+            return publish(lake, name, *more, **named)
+        if made:
+            publish(lake, name, *more, **named)
+        raise LakeError("no", where=name)
+
+    for restarted in (False, True):
+        once = Once(Seen())
+        if restarted and lake.exists(READINGS):  # as recall finds it
+            for seq in seqs_of(lake, READINGS):
+                once.seen.add("v", "b", seq, seq, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Lake, "publish", failing)
+            with suppress(LakeError) if restarted else pytest.raises(LakeError):
+                land(lake, journal, once)
+    once = Once(Seen())
+    for seq in seqs_of(lake, READINGS) if lake.exists(READINGS) else []:
+        once.seen.add("v", "b", seq, seq, 0)
+    land(lake, journal, once)
+    assert seqs_of(lake, READINGS) == [1, 1, 2, 2]
+    assert seqs_of(lake, QUARANTINE) == [None, 2, 3]
