@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipelines.collect.once import Once
     from pipelines.settings import Settings
 
-_ROWS_AT_ONCE = 1_000_000  # rows of one commit: about 80 MB in memory, and as much again while they are put in order
+_ROWS_AT_ONCE = 400_000  # rows of one commit: a backlog lands in steps, so that the collector stays under 600 MB
 
 
 @dataclass(frozen=True)

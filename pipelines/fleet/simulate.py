@@ -10,7 +10,7 @@ import heapq
 import uuid
 import zlib
 from dataclasses import asdict, dataclass, replace
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,9 +112,10 @@ def simulate(
     plans = _plans(cars, start, trips, hz=hz, seed=seed, cycle=known, signals=signals)
     truths: list[TripTruth] = []
     with Publisher(settings) as publisher, progress.step(f"{vehicles} cars, {trips} trips each", None, "rows") as step:
-        publisher.consent({car.vehicle: (car.consent, _first_departure(plans, car)) for car in cars})
         driven = _driven(plans, seed, truths, wire, faults=faults)
-        publisher.send(_in_time_order(driven), speed=speed, step=step)
+        first = next(driven)  # drives many trips: before the consents, so that no long silence follows them
+        publisher.consent({car.vehicle: (car.consent, _first_departure(plans, car)) for car in cars})
+        publisher.send(_in_time_order(chain([first], driven)), speed=speed, step=step)
     if truth is not None:
         truth.write_bytes(_truth_lines(truths, [] if known else plans))
     counts = dict.fromkeys(FAULTS, 1) if faults else {}
