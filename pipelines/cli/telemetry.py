@@ -109,7 +109,8 @@ def replay(
         ),
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(help="Write the lines and cells that could not be sent here, as CSV.")
+        Path | None,
+        typer.Option(help="Where lines and cells that cannot be sent go, as CSV; in ROCADE_HOME/replay when absent."),
     ] = None,
     truth: Annotated[
         Path | None, typer.Option(help="Write the labelled events that came with the logs here, as JSON lines.")

@@ -3,8 +3,9 @@
 Mass, drag, rolling resistance, wheels, power and battery of the models marked FASTSim are those of NREL's FASTSim vehicle
 database (Apache-2.0); displacement, gear ratios and idle speed are the makers' rounded. Two numbers a model,
 ``indicated`` and ``friction`` (of an electric car one, ``motor``), are fitted to the four figures of
-benchmarks/fleet_reference.csv; the Camry's body is ours and its ``indicated`` fitted to the one figure that there is. The
-other models' figures are round ones near the makers' published, their consumption is plausible and no more.
+benchmarks/fleet_reference.csv; the Camry's body is ours, and its efficiency, friction and accessories were changed
+until the one figure that there is fitted. The other models' figures are round ones near the makers' published, their
+consumption is plausible and no more.
 """
 
 from __future__ import annotations

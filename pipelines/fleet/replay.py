@@ -67,7 +67,8 @@ def replay(
         consent: silent, service or service+statistics; rules from the first row on.
         vehicle: id of the car, or what the ids begin with when a log holds several; the layout's own when absent.
         start: when the first log begins, for layouts without a clock; such that the last one ends now when absent.
-        rejects: CSV to write the lines and cells into that were not published.
+        rejects: CSV to write the lines and cells into that were not published, if there are any; among the settings' private
+            files when absent.
         truth: JSON lines to write the labelled events into.
         progress: told of each row.
 
@@ -90,8 +91,7 @@ def replay(
     found = [_replayed(file, log, kind, car) for file, log in logs]
     replayed = tuple(sorted((file for file, _ in found), key=lambda file: file.drives[0].first))
     messages = sorted(chain.from_iterable(each for _, each in found), key=lambda message: message.ends_ms)
-    if rejects is not None:
-        write_rejects(rejects, replayed)
+    _set_aside(rejects, replayed, settings, progress)
     if truth is not None:
         write_truth(truth, replayed)
     since: dict[str, tuple[str, int]] = {}
@@ -102,6 +102,18 @@ def replay(
         publisher.consent(since)
         publisher.send(messages, speed=speed, step=step)
     return ReplayReport(tuple(since), kind.name, consent, replayed, publisher.published)
+
+
+def _set_aside(target: Path | None, files: Sequence[ReplayedFile], settings: Settings, progress: Progress) -> None:
+    """Lines and cells that cannot be sent, where their owner finds them; they may tell in the clear where somebody was."""
+    count = sum(len(file.rejected) + len(file.left_out) for file in files)
+    if target is None and count:
+        folder = settings.root / "replay"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = folder / f"{files[0].file.name}.rejects.csv"
+    if target is not None:
+        write_rejects(target, files)
+        progress.note(f"{count:,} lines and cells that cannot be sent are in {target}")
 
 
 def _check(files: Sequence[Path], consent: str, speed: float) -> None:

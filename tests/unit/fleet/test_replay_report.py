@@ -144,6 +144,15 @@ def test_the_json_account_adds_up(tmp_path: Path) -> None:
     assert report["layout"] == "obd_drivers"
 
 
+def test_rejects_wait_in_a_private_folder_where_nobody_says_otherwise(tmp_path: Path) -> None:
+    file = obd(tmp_path, "1,51336E+12;?;00:00:01;5km/h")
+    run(str(file))
+    (kept,) = (load_settings().root / "replay").iterdir()
+    assert kept.name == "obd.csv.rejects.csv"
+    assert ",32,line,VEHICLE_ID,?," in kept.read_text(encoding="utf-8")
+    assert kept.parent.stat().st_mode & 0o077 == 0
+
+
 def test_an_identity_is_not_even_in_the_file_of_rejects(tmp_path: Path) -> None:
     file = fms(tmp_path, "truck.csv", 3)
     with file.open("a", encoding="utf-8") as handle:
