@@ -8,7 +8,6 @@ address and the certificates, and what to say when the broker cannot be had. Doe
 from __future__ import annotations
 
 import ssl
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,8 +20,6 @@ from paho.mqtt.properties import Properties
 from pipelines.errors import CollectError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipelines.settings import Settings
 
 TOPICS = "rocade/v1"
@@ -137,33 +134,31 @@ def connect(client: Client, settings: Settings, *, clean: bool, **properties: in
     for name, value in properties.items():
         setattr(greeting, name, value)
     more: dict[str, Any] = {"clean_start": clean, "properties": greeting} if settings.mqtt_version == "5" else {}
-    with refusals(settings):
+    try:
         result = client.connect(where.host, where.port, keepalive=KEEPALIVE_S, **more)
+    except OSError as error:
+        discard(client)
+        raise unreachable(settings, error) from error
     if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
         raise refusal(settings, ENDED)
 
 
-@contextmanager
-def refusals(settings: Settings) -> Iterator[None]:
-    """What keeps a connection from being made, in the words of our errors.
+def discard(client: Client) -> None:
+    """Close what a client that is not used any more holds; paho leaves it to the garbage collector."""
+    client._reset_sockets()  # noqa: SLF001 - there is no public way
 
-    Raises:
-        CollectError: in the place of an OSError.
-    """
-    try:
-        yield
-    except ssl.SSLCertVerificationError as error:
-        raise CollectError(
+
+def unreachable(settings: Settings, error: OSError) -> CollectError:
+    """What kept a connection from being made, in the words of our errors."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return CollectError(
             f"the broker's certificate is not accepted: {error}",
             where=place(settings),
             fix="name the CA that signed it by ROCADE_MQTT_CA",
-        ) from error
-    except (ssl.SSLError, ConnectionResetError) as error:
-        raise CollectError(
-            f"the broker does not speak to us: {error}", where=place(settings), fix=_fix(ENDED)
-        ) from error
-    except OSError as error:
-        raise CollectError(f"the broker cannot be reached: {error}", where=place(settings), fix=_fix(None)) from error
+        )
+    if isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        return CollectError(f"the broker does not speak to us: {error}", where=place(settings), fix=_fix(ENDED))
+    return CollectError(f"the broker cannot be reached: {error}", where=place(settings), fix=_fix(None))
 
 
 def place(settings: Settings) -> str:

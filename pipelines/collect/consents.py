@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipelines.collect.session_paho import received, subscribe
-from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, connect, new_client, refusal
+from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, connect, discard, new_client, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +74,7 @@ def retained_consents(settings: Settings) -> list[Message]:
     finally:
         client.disconnect()
         client.loop_stop()
+        discard(client)
     return found
 
 

@@ -38,7 +38,7 @@ from pipelines.collect.packets import Reader
 from pipelines.collect.preflight import check_answer, check_grant, taken_over
 from pipelines.collect.session import Inbox
 from pipelines.errors import CollectError
-from pipelines.mqtt import ANSWER_S, ENDED, KEEPALIVE_S, address, place, refusal, refusals, trust
+from pipelines.mqtt import ANSWER_S, ENDED, KEEPALIVE_S, address, place, refusal, trust, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,27 +213,21 @@ class Mqtt5Session:
             CollectError: it cannot be had.
         """
         settings = self._settings
-        with refusals(settings):
+        try:
             line = _Line(socket.create_connection((self._address.host, self._address.port), ANSWER_S), settings)
-            try:
-                if self._tls is not None:
-                    line.secure(self._tls, self._address.host)
-                line.socket.sendall(
-                    ConnectPacket(
-                        settings.collector_name,
-                        username=self._address.user,
-                        password=None if self._address.password is None else self._address.password.encode(),
-                        clean_start=False,
-                        keep_alive=KEEPALIVE_S,
-                        session_expiry_interval=settings.session_expiry_s,
-                        receive_max=settings.receive_maximum,
-                        max_packet_size=min(round(settings.message_mb * 1e6), 0xFFFFFFFF),
-                    ).write()
-                )
-                answer = self._answer(line)
-            except BaseException:
-                line.close()
-                raise
+        except OSError as error:
+            raise unreachable(settings, error) from error
+        try:
+            if self._tls is not None:
+                line.secure(self._tls, self._address.host)
+            line.socket.sendall(self._greeting())
+            answer = self._answer(line)
+        except OSError as error:
+            line.close()
+            raise unreachable(settings, error) from error
+        except BaseException:
+            line.close()
+            raise
         line.keepalive_s = answer.server_keep_alive or KEEPALIVE_S
         line.socket.settimeout(0)
         if self._was_up and not answer.session_present:
@@ -248,6 +242,19 @@ class Mqtt5Session:
             # It holds already; a broker with a small window grants it again only once we have acknowledged the backlog.
             self._settle()
         return line
+
+    def _greeting(self) -> bytes:
+        settings, password = self._settings, self._address.password
+        return ConnectPacket(
+            settings.collector_name,
+            username=self._address.user,
+            password=None if password is None else password.encode(),
+            clean_start=False,
+            keep_alive=KEEPALIVE_S,
+            session_expiry_interval=settings.session_expiry_s,
+            receive_max=settings.receive_maximum,
+            max_packet_size=min(round(settings.message_mb * 1e6), 0xFFFFFFFF),
+        ).write()
 
     def _answer(self, line: _Line) -> ConnAckPacket:
         packets: list[Packet] = []

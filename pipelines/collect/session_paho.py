@@ -19,7 +19,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from pipelines.collect.formats import Message
 from pipelines.collect.preflight import INVISIBLE
 from pipelines.collect.session import Inbox
-from pipelines.mqtt import ANSWER_S, ENDED, connect, new_client, place, refusal
+from pipelines.mqtt import ANSWER_S, ENDED, connect, discard, new_client, place, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,10 +105,12 @@ class PahoSession:
         self._up = False
         self._client.disconnect()
         self._client.loop_stop()
+        discard(self._client)
         if forget:
             client = new_client(self._settings, self._settings.collector_name, manual_ack=False, clean=True)
             connect(client, self._settings, clean=True)
             client.disconnect()
+            discard(client)
 
     def _on_connect(
         self, client: Client, _data: object, flags: ConnectFlags, reason: ReasonCode, _more: object
