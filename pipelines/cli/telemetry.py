@@ -222,4 +222,4 @@ def simulate(
         truth=truth,
         progress=progress(json),
     )
-    show.report("simulated", report, as_json=json)
+    show.simulated(report, as_json=json)

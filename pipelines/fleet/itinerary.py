@@ -7,6 +7,7 @@ where people spend them, and comes back before they end. Shares and distances ar
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -17,7 +18,7 @@ import numpy as np
 
 from pipelines.fleet.communes import communes
 from pipelines.fleet.holidays import is_public_holiday, school_holiday
-from pipelines.fleet.network import distances_m
+from pipelines.fleet.network import distances_m, route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,24 +53,27 @@ class Travel:
     reason: str
 
 
-def travels(start: date, rng: np.random.Generator) -> Iterator[Travel]:
+def travels(start: date, rng: np.random.Generator, range_m: float = math.inf) -> Iterator[Travel]:
     """What a car does from ``start`` on, in the order of departure: even trips leave home, odd ones return.
 
-    A car always has something to do within ten years; then the trips end.
+    A car always has something to do within ten years; then the trips end. It goes nowhere that is further than
+    ``range_m`` along the roads: charging on the way is not simulated.
     """
     home, work = _home_and_work(rng)
     day, last = start, start + timedelta(days=_LONGEST_DAYS)
     while day < last:
         period = school_holiday(communes()[home].zone, day)
+        resort = None
         if period and (day - period[0]).days < _LEAVING_DAYS and rng.random() < _GOES_AWAY:
-            resort = _resort(home, rng)
+            resort = _within(home, _resort(home, rng), range_m)
+        if period and resort is not None:
             back = min(day + timedelta(days=int(rng.integers(*_AWAY_DAYS))), period[1])
             yield Travel(home, resort, _at(day, 6.0, 5.0, rng), "holiday")
             yield Travel(resort, home, _at(max(back, day + timedelta(days=1)), 9.0, 6.0, rng), "holiday")
             day = max(back, day + timedelta(days=1))
         elif day.weekday() >= _SATURDAY or is_public_holiday(day):
-            if rng.random() < _OUTING:
-                yield from _there_and_back(home, _near(home, rng), day, "outing", (10.0, 3.0), (15.5, 4.0), rng)
+            if rng.random() < _OUTING and (there := _within(home, _near(home, rng), range_m)) is not None:
+                yield from _there_and_back(home, there, day, "outing", (10.0, 3.0), (15.5, 4.0), rng)
         elif rng.random() < (_WORKS_IN_HOLIDAYS if period else _WORKS):
             yield from _there_and_back(home, work, day, "work", _MORNING_H, _EVENING_H, rng)
         day += timedelta(days=1)
@@ -123,3 +127,8 @@ def _resort(home: int, rng: np.random.Generator) -> int:
     is_far = np.array([each.is_resort for each in communes()]) & (distance > _HOLIDAY_M)
     weight = is_far / np.maximum(distance, 1)
     return int(rng.choice(len(weight), p=weight / weight.sum()))
+
+
+def _within(home: int, there: int, range_m: float) -> int | None:
+    """``there``, if the way to it is no longer than ``range_m``."""
+    return there if math.isinf(range_m) or route(home, there).length_m <= range_m else None

@@ -25,7 +25,7 @@ from pipelines.fleet.itinerary import travels
 from pipelines.fleet.network import places, route
 from pipelines.fleet.publish import Published, Publisher
 from pipelines.fleet.signals import PEDAL
-from pipelines.fleet.trips import CarState, drive_together
+from pipelines.fleet.trips import CarState, drive_together, range_m
 from pipelines.fleet.truth import Plan, TripTruth
 from pipelines.fleet.vehicles import fleet
 from pipelines.privacy.consent import LEVELS
@@ -167,7 +167,7 @@ def _plans(
     plans = []
     for car in cars:
         rng = np.random.default_rng([seed, car.number, 0])
-        for number, travel in enumerate(islice(travels(start.date(), rng), trips)):
+        for number, travel in enumerate(islice(travels(start.date(), rng, range_m(car)), trips)):
             departure_ms = round(travel.departure.timestamp()) * 1000
             # All that the rows depend on is in the boot's name: other rows, another boot.
             driving = "free" if cycle is None else f"{cycle.name}-{zlib.crc32(cycle.speed_ms.tobytes())}"

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _GNSS_M, _GNSS_S = 2.0, 30  # standard deviation of a position, wandering over half a minute
 _LEVEL_S, _TEMPERATURE_S = 10, 60  # fuel and battery level, outside temperature: seconds between readings
-_REFUEL_BELOW, _CHARGE_BELOW, _CHARGE_TO = 0.15, 0.3, 0.9
+_REFUEL_BELOW, _CHARGE_BELOW = 0.15, 0.3
+_MOST_KWH_PER_M = 0.25e-3  # on a motorway in winter
 _J_PER_KWH = 3.6e6
 _DEGREE_M = 111_195.0
 _LONGEST_S = 20 * 3600
@@ -76,6 +77,19 @@ def _load(rng: np.random.Generator, cars: int) -> Array:
     """People and luggage in kg: one to four of 75 kg, most drive alone, and up to 60 kg more."""
     people = rng.choice([1, 2, 3, 4], cars, p=[0.65, 0.22, 0.08, 0.05])
     return np.asarray(np.round(75 * people + rng.uniform(0, 60, cars)))
+
+
+def range_m(car: Car) -> float:
+    """How far a full electric car gets at a consumption that no trip exceeds, metres; no bound for one that refuels on the way."""
+    return car.model.battery_kwh / _MOST_KWH_PER_M if car.model.powertrain == "ELECTRIC" else math.inf
+
+
+def _make_ready(plan: Plan, state: CarState) -> None:
+    """Refuel and charge before departure what is low, or will not do for the way."""
+    if state.fuel < _REFUEL_BELOW:
+        state.fuel = 1.0
+    if state.charge < max(_CHARGE_BELOW, plan.route.length_m / range_m(plan.car)):
+        state.charge = 1.0
 
 
 def _driven(
@@ -122,10 +136,7 @@ def _trip(
     plan: Plan, state: CarState, car: Park, moment: Moment, hz: float, every: int, rng: np.random.Generator
 ) -> tuple[list[Row], TripTruth]:
     model, samples = plan.car.model, len(moment.speed)
-    if state.fuel < _REFUEL_BELOW:
-        state.fuel = 1.0
-    if state.charge < _CHARGE_BELOW:
-        state.charge = _CHARGE_TO
+    _make_ready(plan, state)
     instants = np.arange(samples) / hz
     burnt = np.cumsum(moment.fuel_w) / hz / car.fuel_j_per_l
     drawn = np.cumsum(moment.cell_w) / hz

@@ -4,7 +4,7 @@ Belongs here: turning the stages' values into tables and documents. Knows nothin
 """
 
 from pipelines.show.collectors import collectors
-from pipelines.show.fleet import replayed
+from pipelines.show.fleet import replayed, simulated
 from pipelines.show.open_data import difference, history, ingest, quarantine, traces
 from pipelines.show.page import console, document, error
 from pipelines.show.results import build, doctor, report, rows, tables
@@ -23,6 +23,7 @@ __all__ = [
     "replayed",
     "report",
     "rows",
+    "simulated",
     "tables",
     "traces",
 ]

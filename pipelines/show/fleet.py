@@ -1,7 +1,8 @@
-"""What a replay did, for people: the drives, and of each log what was not sent and why."""
+"""What a replay or a simulation did, for people: drives and trips, and of each log what was not sent and why."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
     from pipelines.fleet.account import ReplayedFile, ReplayReport
     from pipelines.fleet.layouts import Fault
+    from pipelines.fleet.publish import Published
+    from pipelines.fleet.simulate import SimulationReport
 
+_TRIPS = 10  # shown; a fleet has thousands
 _PLACES = 5  # lines named of each reason; the rest is counted
 
 
@@ -38,17 +42,44 @@ def replayed(report: ReplayReport, *, as_json: bool) -> None:
         )
         for text in _account(file):
             out.print(f"  {text}", markup=False)
-    sent = report.published
+    _print_published(report.published, f"as layout {report.layout}, consent {report.consent}")
+
+
+def simulated(report: SimulationReport, *, as_json: bool) -> None:
+    """The fleet and its trips in a few lines, the first trips in a table; all of them only as JSON."""
+    if as_json:
+        document(report)
+        return
+    out = console()
+    table = table_of("car", "model", "departure (UTC)", ">km", ">minutes", ">litres", ">kWh", "from", "to", "reason")
+    for trip in report.trips[:_TRIPS]:
+        minutes = (trip.end - trip.start).total_seconds() / 60
+        figures = (f"{trip.distance_m / 1000:.1f}", f"{minutes:.0f}", f"{trip.fuel_l:.2f}", f"{trip.battery_kwh:.2f}")
+        places = (trip.origin, trip.destination, trip.reason)
+        table.add_row(trip.vehicle, f"{trip.brand} {trip.model}", when(trip.start), *figures, *places)
+    out.print(table)
+    if len(report.trips) > _TRIPS:
+        out.print(f"[dim]and {number(len(report.trips) - _TRIPS)} more trips; --truth FILE writes all of them[/]")
+    levels = ", ".join(f"{number(count)} {level}" for level, count in sorted(Counter(report.consents.values()).items()))
+    km = sum(trip.distance_m for trip in report.trips) / 1000
+    fuel, energy = sum(trip.fuel_l for trip in report.trips), sum(trip.battery_kwh for trip in report.trips)
+    out.print(f"{number(len(report.consents))} cars by consent: {levels}", markup=False)
+    out.print(f"{number(len(report.trips))} trips, {number(round(km))} km, {fuel:.1f} l, {energy:.1f} kWh")
+    if report.faults:
+        out.print(f"put in on purpose: {', '.join(f'{count} {kind}' for kind, count in report.faults.items())}")
+    _print_published(report.published, f"{number(report.published.rows)} rows")
+
+
+def _print_published(sent: Published, what: str) -> None:
+    out = console()
     out.print(
-        f"sent as layout {report.layout}, consent {report.consent}: {number(sent.readings)} readings"
-        f" in {number(sent.messages)} messages, {sent.bytes / 1e6:.1f} MB, {sent.seconds:.1f} s"
+        f"sent {what}: {number(sent.readings)} readings in {number(sent.messages)} messages,"
+        f" {sent.bytes / 1e6:.1f} MB, {sent.seconds:.1f} s"
     )
     if sent.unheard:
         out.print(
             f"[yellow]note[/] nobody was subscribed to {number(sent.unheard)} of the messages: is a collector running?"
         )
-    if any(file.rejected or file.left_out for file in report.files):
-        out.print("[dim]note[/] --rejects FILE writes all that was set aside or left out, with its place and reason")
 
 
 def _account(file: ReplayedFile) -> Iterable[str]:

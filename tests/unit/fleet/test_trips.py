@@ -19,11 +19,12 @@ from pipelines.fleet.crowd import FUSION_BYTES_S, Crowd, Load, fusion
 from pipelines.fleet.holidays import is_public_holiday, school_holiday
 from pipelines.fleet.itinerary import travels
 from pipelines.fleet.network import distances_m, route
-from pipelines.fleet.trips import CarState, drive_together
+from pipelines.fleet.trips import CarState, drive_together, range_m
 from pipelines.fleet.truth import Plan
 from pipelines.fleet.vehicles import fleet
 
 DAY = date(2026, 9, 1)
+SOC = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
 NAMES = [each.name for each in communes()]
 
 
@@ -209,6 +210,33 @@ def test_an_arrow_batch_has_nulls_where_nothing_was_read() -> None:
     assert json.loads(table.schema.metadata[b"rocade"]) == {"vss": "6.0", "boot": "b", "seq": 3, "t0": 1000}
     with pytest.raises(SettingsError, match="no wire format"):
         wire_named("xml")
+
+
+def test_an_electric_car_goes_no_further_than_its_battery() -> None:
+    (electric,) = {car.model for car in fleet(24) if car.model.powertrain == "ELECTRIC"}
+    car = next(car for car in fleet(24) if car.model is electric)
+    reach = range_m(car)
+    assert reach == pytest.approx(electric.battery_kwh / 0.25 * 1000)
+    away = [
+        route(each.origin, each.destination).length_m
+        for seed in range(40)
+        for each in islice(travels(date(2026, 10, 10), np.random.default_rng(seed), reach), 60)
+    ]
+    assert max(away) < reach
+    assert any(each > 100_000 for each in away)  # it still goes on holiday
+    far = next(
+        Plan(car, 0, uuid.UUID(int=1), 1_790_000_000_000, 1, way, "holiday")
+        for seed in range(200)
+        for each in islice(travels(date(2026, 10, 10), np.random.default_rng(seed), reach), 60)
+        if (way := route(each.origin, each.destination)).length_m > 0.7 * reach
+    )
+    ((rows, truth),) = drive_together([far], [CarState(0, 1, 0.4)], np.random.default_rng(1))
+    charge = [row[SOC] for _, row in rows if SOC in row]
+    assert charge[0] > 99  # charged before it leaves
+    assert charge[-1] == pytest.approx(
+        100 * (1 - truth.battery_kwh / electric.battery_kwh), abs=2
+    )  # the cells lose a little
+    assert charge[-1] > 0
 
 
 def test_departures_are_local_time() -> None:
