@@ -54,6 +54,17 @@ class Once:
             rejected = rejected.filter(pa.array(self._unheard(rejected, whole)))
         return readings, rejected
 
+    def finish(self, readings: pa.Table, rejected: pa.Table) -> pa.Table:
+        """What of a segment's quarantined rows is to land, where its readings have.
+
+        Of single readings all: their message's number does not tell them from its own readings that have landed.
+        """
+        fresh: dict[tuple[str, str, int], bool] = {}
+        for rows in (readings, rejected):
+            self._new(rows, fresh)  # they are settled with the rest
+        whole = rejected.column("payload").is_valid().to_numpy()
+        return rejected.filter(pa.array(self._unheard(rejected, whole))) if whole.any() else rejected
+
     def settle(self) -> None:
         """What was admitted has landed."""
         for (vehicle, boot, seq), at_ms in self._coming.items():

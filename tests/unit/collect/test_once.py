@@ -109,3 +109,37 @@ def test_a_landing_that_fails_half_way_is_finished(
     land(lake, journal, once)
     assert seqs_of(lake, READINGS) == [1, 1, 2, 2]
     assert seqs_of(lake, QUARANTINE) == [None, 2, 3]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_poison_that_had_landed_before_is_not_landed_by_a_landing_that_is_finished(
+    tmp_path: Path, *, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, once = Lake(tmp_path / "lake"), Once(Seen())
+    one, two = Journal(tmp_path / "one"), Journal(tmp_path / "two")
+    for journal, seq in ((one, 1), (two, 2)):
+        with journal.locked():
+            journal.append(0, readings(seq), rejected(seq, poison=(b"{",)))
+    land(lake, one, once)
+    publish = Lake.publish
+
+    def failing(lake: Lake, name: str, *more: Any, **named: Any) -> int:
+        if name == QUARANTINE:
+            raise LakeError("no", where=name)
+        return publish(lake, name, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "publish", failing)
+        with pytest.raises(LakeError):
+            land(lake, two, once)
+    if restarted:
+        once = Once(Seen())  # as recall finds it
+        once.seen.add("v", "b", 1, 2, 0)
+        once.seen.add_poison("telemetry:v", b"{")
+    land(lake, two, once)
+    assert seqs_of(lake, QUARANTINE) == [None, 1, 2]
+    with one.locked():
+        one.append(1, readings(2), rejected(2, poison=(b"{",)))  # the broker gives it to another one
+    land(lake, one, once)
+    assert seqs_of(lake, READINGS) == [1, 1, 2, 2]
+    assert seqs_of(lake, QUARANTINE) == [None, 1, 2]
