@@ -2,8 +2,10 @@
 
 Bars: 30,000 messages a second (230 bytes, 5 readings) for 60 s, durable before they are acknowledged, counted in the lake;
 p99 from the car to the lake under 5 s at half that; under 600 MB. Beside it the script that one writes in an afternoon
-(plain_collector.py). `--short` is 5 s; `--workers N`; `--rate R` what the publisher offers; `--backlog N` measures memory with N
-messages waiting at the broker, instead.
+(plain_collector.py). Then cars with 800 signals at their real rate: 10 in JSON (5.6 MB/s each, 20 GB an hour), 25 in Arrow row
+for row the same; `--only fusion --wire W --cars N [--hz 0]` tries another number, or 20 GB an hour of Arrow. `--short` is a few
+seconds; `--workers N`; `--rate R` what the publisher offers; `--backlog N` measures memory with N messages waiting at the
+broker, instead.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +38,14 @@ from pipelines.lake.store import Lake
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
+FUSION = {"json": 10, "arrow": 25}
+"""Cars with 800 signals that have to be kept up with, by wire format."""
+FUSION_HZ = 117.0  # rows a second and car: 20 GB an hour of JSON
+_STEADY_S = 1.5  # the lag may grow by so much over a run
+_DRAINED_S = 8.0  # and this long after the last message all is in the lake
 READINGS_A_MESSAGE = 5
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -198,7 +207,7 @@ def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
         with collecting(settings, workers):
             publisher = publishing(made.url, seconds, rate, folder / "home")
             over: float | None = None
-            while over is None or time.time() < over + 6:
+            while over is None or time.time() < over + (3 if SHORT else 6):
                 if publisher.poll() is not None and over is None:
                     over = time.time()
                 files = lake.snapshot(READINGS).files if lake.exists(READINGS) else []
@@ -211,6 +220,56 @@ def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
                 time.sleep(0.05)
             publisher.communicate()
     return float(np.quantile(np.concatenate(late), 0.99))
+
+
+def fusion(folder: Path, workers: int, seconds: float, cars: int, wire: str, hz: float) -> float:
+    """How many of ``cars`` at their real rate the collector keeps up with: all, or the share that came into the lake in time."""
+    samples: list[tuple[float, int]] = []
+    with broker(folder) as made:
+        settings = Settings(home=folder / "home", mqtt_url=made.url)
+        with collecting(settings, workers) as child:
+            words = [made.url, seconds, cars, wire, hz, folder / "home"]
+            before = cpu_s(child.pid), cpu_s(made.process.pid if made.process else 0)
+            publisher = subprocess.Popen(
+                [sys.executable, HERE / "fusion_messages.py", *map(str, words)],
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            while publisher.poll() is None:
+                samples.append((time.time(), rows_in(settings)))
+                time.sleep(0.5)
+            told = said(publisher)
+            while (found := rows_in(settings)) < told["readings"] and time.time() < told["ended"] + 60:
+                time.sleep(0.1)
+            done = time.time()
+            used = [cpu_s(child.pid) - before[0], cpu_s(made.process.pid if made.process else 0) - before[1]]
+            memory = {each.name: round(each.figures["peak_mb"]) for each in collectors(settings) if each.figures}
+        found = rows_in(settings)
+    if found != told["readings"]:
+        sys.exit(f"published {told['readings']:,} readings, in the lake are {found:,}")
+    lasted = told["ended"] - told["began"]
+    first, second = lags(told, samples)
+    kept_up = second - first < _STEADY_S and done - told["ended"] < _DRAINED_S and told["late_s"] < _STEADY_S
+    print(
+        f"  {cars} cars, {wire}: {told['bytes'] / lasted / 1e6:.1f} MB/s, {found / lasted:,.0f} readings/s, {found:,} in the "
+        f"lake {done - told['ended']:.1f} s after the last; lag {first:.1f} s, then {second:.1f} s; publisher late "
+        f"{told['late_s']:.2f} s; CPU s a second: collector {used[0] / lasted:.2f}, broker {used[1] / lasted:.2f}, publisher "
+        f"{told['cpu_s'] / lasted:.2f}; MB {memory}: {'kept up' if kept_up else 'NOT kept up'}"
+    )
+    return float(cars) if kept_up else cars * lasted / (done - told["began"])
+
+
+def lags(told: dict[str, Any], samples: list[tuple[float, int]]) -> tuple[float, float]:
+    """Median seconds by which the lake was behind the publisher, in the middle of the run and in its last third."""
+    at, sent = np.array(told["curve"]).T
+    behind = np.array(
+        [(now, now - at[np.searchsorted(sent, rows, "right").clip(max=len(at) - 1)]) for now, rows in samples]
+    )
+    share = (behind[:, 0] - told["began"]) / (told["ended"] - told["began"])
+    parts = [behind[(share > low) & (share <= high), 1] for low, high in ((1 / 3, 2 / 3), (2 / 3, 1))]
+    middle, last = (float(np.median(part)) if len(part) else 0.0 for part in parts)
+    return middle, last
 
 
 def plain(folder: Path, seconds: float, rate: float) -> float:
@@ -263,30 +322,62 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=60_000)
-    parser.add_argument("--seconds", type=float, default=5 if SHORT else 60)
+    parser.add_argument("--seconds", type=float, default=1 if SHORT else 60)
     parser.add_argument("--backlog", type=int)
-    parser.add_argument("--only", choices=("throughput", "latency", "plain"))
+    parser.add_argument("--only", choices=("throughput", "latency", "plain", "fusion"))
+    parser.add_argument("--wire", choices=tuple(FUSION))
+    parser.add_argument("--cars", type=int)
+    parser.add_argument("--hz", type=float, default=FUSION_HZ)
     given = parser.parse_args()
-    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for each in ("backlog", "throughput", "latency", "plain"):
+        for each in ("backlog", "throughput", "latency", "plain", *FUSION):
             (folder / each).mkdir()
         if given.backlog is not None:
             backlog(folder / "backlog", given.workers, given.backlog)
             return
-        if given.only in (None, "throughput"):
+
+        def small() -> list[Row]:
             rate, memory = throughput(folder / "throughput", given.workers, given.seconds, given.rate)
-            rows.append(Row("collect small messages", rate, "messages/s", "bar", 30_000, bar=1))
-            rows.append(Row("collector's memory, all processes", memory, "MB", "bar", 600, bar=1, at_most=True))
-        if given.only in (None, "latency"):
+            return [
+                Row("collect small messages", rate, "messages/s", "bar", 30_000, bar=1),
+                Row("collector's memory, all processes", memory, "MB", "bar", 600, bar=1, at_most=True),
+            ]
+
+        def late() -> list[Row]:
             p99 = latency(folder / "latency", given.workers, min(given.seconds, 30), 15_000)
-            rows.append(Row("p99 from car to lake at 15,000/s", p99, "s", "bar", 5, bar=1, at_most=True))
-        if given.only in (None, "plain"):
-            theirs = plain(folder / "plain", min(given.seconds, 20), 30_000)
-            print(f"  plain paho + json + pyarrow: {theirs:,.0f} messages/s")
-            if rows:
-                rows.append(Row("collect small messages", rows[0].value, "messages/s", "plain script", theirs))
+            return [Row("p99 from car to lake at 15,000/s", p99, "s", "bar", 5, bar=1, at_most=True)]
+
+        theirs: list[float] = []
+
+        def afternoon() -> list[Row]:
+            theirs.append(plain(folder / "plain", min(given.seconds, 20), 30_000))
+            print(f"  plain paho + json + pyarrow: {theirs[0]:,.0f} messages/s")
+            return []
+
+        def long(wire: str) -> list[Row]:
+            cars = given.cars or (2 if SHORT else FUSION[wire])
+            ran = fusion(folder / wire, given.workers, min(given.seconds, 24), cars, wire, given.hz)
+            what = f"{given.hz:g} rows/s" if given.hz else "20 GB/h"
+            held = 1 if given.hz else None  # of Arrow 20 GB an hour are thirteen times as many rows
+            return [Row(f"cars of 800 signals, {wire}, {what}", ran, "cars", "bar", FUSION[wire], bar=held)]
+
+        wires = [given.wire] if given.wire else list(FUSION)
+        parts: dict[str, list[Callable[[], list[Row]]]] = {
+            "throughput": [small],
+            "latency": [late],
+            "plain": [afternoon],
+            "fusion": [partial(long, wire) for wire in wires],
+        }
+        wanted = [part for key, some in parts.items() if given.only in (None, key) for part in some]
+        # A short run tells nothing of speed, so its parts need not wait for each other.
+        with ThreadPoolExecutor(len(wanted) if SHORT else 1) as pool:
+            rows = [row for made in pool.map(lambda part: part(), wanted) for row in made]
+        rows += [
+            Row("collect small messages", rows[0].value, "messages/s", "plain script", rate)
+            for rate in theirs
+            if rate and given.only is None
+        ]
     report(rows)
 
 

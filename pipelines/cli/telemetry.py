@@ -60,22 +60,34 @@ def status(
     watch: Annotated[bool, typer.Option(help="Show it anew every second until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """What the collectors of this home are doing: rates, lag, what waits, and what to do about those that are down."""
+    """What the collectors of this home are doing: rates, lag, what waits, and what to do about those that are down.
+
+    And how many messages are missing, of which cars, as of the last update of core.gaps.
+    """
     import time
     from dataclasses import asdict
 
     from pipelines import show
+    from pipelines.collect.gaps import open_gaps
     from pipelines.collect.status import collectors
     from pipelines.settings import load_settings
 
     settings = load_settings()
     if json:
-        show.document({"collectors": [asdict(each) for each in collectors(settings)]})
+        gaps = open_gaps(settings)
+        show.document(
+            {
+                "collectors": [asdict(each) for each in collectors(settings)],
+                "gaps": None if gaps is None else asdict(gaps),
+            }
+        )
         return
     console = show.console()
     if not watch:
         found = collectors(settings)
         console.print(show.collectors(found) if found else "no collector has run here; `rocade collect` starts one")
+        if missing := show.gaps(open_gaps(settings)):
+            console.print(missing, soft_wrap=True)
         return
     from rich.live import Live
 

@@ -22,7 +22,7 @@ from pipelines.collect.consents import retained_consents
 from pipelines.collect.durable import Durable
 from pipelines.collect.intake import Intake
 from pipelines.collect.journal import Journal
-from pipelines.collect.lander import Lander, waiting
+from pipelines.collect.lander import FORGET_S, Lander, waiting
 from pipelines.collect.landing import next_number
 from pipelines.collect.meter import CollectReport, Meter
 from pipelines.collect.preflight import check_window
@@ -51,7 +51,6 @@ FILTERS = "filters.json"
 
 _TICK_S = 0.1  # how soon a stop is noticed
 _LOOK_S = 1.0  # between two looks at how much waits for the lake
-_FORGET_S = 3600.0
 _PATIENCE_S = 10.0  # for a full disk, once we are to stop
 
 
@@ -137,7 +136,14 @@ class Collector:
                 intake.hear_retained(message)
             ledger.flush()
             session = self._session()
-            durable = Durable(self._journal, next_number(lake, self._journal), session, self._meter, self._notes.put)
+
+            def meanwhile() -> None:
+                self._tell()
+                if self._stopping:
+                    durable.hurry(_PATIENCE_S)
+
+            number = next_number(lake, self._journal)
+            durable = Durable(self._journal, number, session, self._meter, self._notes.put, meanwhile)
             beat = Beat(settings, self._meter, session, self._journal.folder)
             session.open()
             drained = False
@@ -172,7 +178,7 @@ class Collector:
             self._tell()
             if now - looked > _LOOK_S:
                 looked, full = now, self._full(full=full)
-            if now - forgot > _FORGET_S:
+            if now - forgot > FORGET_S:
                 forgot = now
                 seen.forget((time.time() - horizon(self._settings).total_seconds()) * 1000)
             if full:

@@ -48,16 +48,24 @@ class Durable:
         session: to acknowledge to.
         meter: where to count.
         notify: told when the disk does not take it, and when it does again.
+        meanwhile: called now and then on the thread that ``put`` or ``retry`` keeps waiting for the disk.
     """
 
     def __init__(
-        self, journal: Journal, number: int, session: Session, meter: Meter, notify: Callable[[str], None]
+        self,
+        journal: Journal,
+        number: int,
+        session: Session,
+        meter: Meter,
+        notify: Callable[[str], None],
+        meanwhile: Callable[[], None],
     ) -> None:
         self._journal, self._number, self._session = journal, number, session
-        self._meter, self._notify = meter, notify
+        self._meter, self._notify, self._meanwhile = meter, notify, meanwhile
         self._queue: queue.Queue[_Batch | None] = queue.Queue(_AHEAD)
         self._unacknowledged: deque[Message] = deque()
         self._giving_up = threading.Event()
+        self._timer: threading.Timer | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -82,6 +90,7 @@ class Durable:
             try:
                 self._queue.put(batch, timeout=0.2)
             except queue.Full:
+                self._meanwhile()
                 continue
             return
 
@@ -98,24 +107,33 @@ class Durable:
         """
         if self._thread.ident is None:
             return
-        timer = threading.Timer(patience_s, self._giving_up.set)
-        timer.daemon = True
-        timer.start()
+        self.hurry(patience_s)
         while self._thread.is_alive():
             try:
                 self._queue.put(None, timeout=0.2)
             except queue.Full:
                 continue
             self._thread.join()
-        timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self.check()
+
+    def hurry(self, patience_s: float) -> None:
+        """Wait for a full disk for so many seconds more, and no longer."""
+        if self._timer is None:
+            self._timer = threading.Timer(patience_s, self._giving_up.set)
+            self._timer.daemon = True
+            self._timer.start()
 
     def retry(self, step: Callable[[], None]) -> None:
         """Do ``step`` until the disk takes it.
 
         Raises:
-            RocadeError: what keeps it from that, once ``finish`` has waited long enough.
+            RocadeError: what keeps it from that, once the time of ``hurry`` is over.
         """
+        self._retry(step, self._meanwhile)
+
+    def _retry(self, step: Callable[[], None], meanwhile: Callable[[], None] | None) -> None:
         delay = _RETRY_S[0]
         while True:
             try:
@@ -128,6 +146,8 @@ class Durable:
                     self._notify(
                         f"{error.what} ({error.where}): nothing is acknowledged until it can, the broker waits"
                     )
+                if meanwhile is not None:
+                    meanwhile()
                 self._giving_up.wait(delay)
                 delay = min(2 * delay, _RETRY_S[1])
             else:
@@ -147,7 +167,7 @@ class Durable:
         taken = batch.taken
         if taken.readings.num_rows or taken.rejected.num_rows:
             began = time.monotonic()
-            self.retry(lambda: self._journal.append(self._number, taken.readings, taken.rejected))
+            self._retry(lambda: self._journal.append(self._number, taken.readings, taken.rejected), None)
             self._number += 1
             self._meter.journalled(time.monotonic() - began)
         for message in (*batch.before, *batch.fresh):

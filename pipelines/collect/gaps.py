@@ -125,6 +125,12 @@ UNION ALL
 SELECT vehicle, boot, "first", "last", since, until, closed_at FROM known WHERE closed_at IS NOT NULL
 """
 
+_WORST = 3
+_OPEN = """
+SELECT vehicle, count(*), sum("last" - "first" + 1) AS missing FROM {gaps}
+WHERE closed_at IS NULL AND "last" IS NOT NULL GROUP BY vehicle ORDER BY missing DESC, vehicle
+"""
+
 
 @dataclass(frozen=True)
 class GapReport:
@@ -141,6 +147,38 @@ class GapReport:
     open: int = 0
     missing: int = 0
     version: int | None = None
+
+
+@dataclass(frozen=True)
+class OpenGaps:
+    """What is missing now, as of the last update of ``core.gaps``.
+
+    Attributes:
+        count: runs of messages that are missing.
+        missing: messages in them.
+        vehicles: cars that they are of.
+        worst: pseudonyms of the cars of which most messages are missing, with their number, most first.
+    """
+
+    count: int
+    missing: int
+    vehicles: int
+    worst: tuple[tuple[str, int], ...]
+
+
+def open_gaps(settings: Settings) -> OpenGaps | None:
+    """What is missing now; None where ``core.gaps`` was never made."""
+    lake = Lake(settings.lake)
+    if not lake.exists(GAPS):
+        return None
+    with connect(settings) as con:
+        found = con.execute(_OPEN.format(gaps=lake.relation_sql(GAPS))).fetchall()
+    return OpenGaps(
+        sum(count for _, count, _ in found),
+        sum(int(missing) for *_, missing in found),
+        len(found),
+        tuple((vehicle, int(missing)) for vehicle, _, missing in found[:_WORST]),
+    )
 
 
 def find_gaps(settings: Settings) -> GapReport:

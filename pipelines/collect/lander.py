@@ -8,6 +8,7 @@ less and less often.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import suppress
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipelines.collect.once import Once
     from pipelines.lake.store import Lake
 
+FORGET_S = 3600.0
+"""Between two times that a collector forgets boots of which nothing can come again."""
+
 _LONGEST_S = 60.0
 
 
@@ -34,10 +38,11 @@ class Lander:
     Args:
         lake: where to.
         journals: whose locks the caller, or processes in its care, hold.
-        every_s: seconds between two landings.
+        every_s: seconds from the beginning of a landing to that of the next, if it is over by then.
         meter: where to count.
         notify: told when a landing fails, and when one succeeds again.
         once: what has landed, where messages may come to several journals.
+        horizon_s: seconds after which nothing of a silent boot comes again, and ``once`` may forget it.
     """
 
     def __init__(
@@ -49,9 +54,10 @@ class Lander:
         notify: Callable[[str], None],
         *,
         once: Once | None = None,
+        horizon_s: float = math.inf,
     ) -> None:
         self._lake, self._journals, self._every_s = lake, journals, every_s
-        self._meter, self._notify, self._once = meter, notify, once
+        self._meter, self._notify, self._once, self._horizon_s = meter, notify, once, horizon_s
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lander", daemon=True)
 
@@ -77,9 +83,12 @@ class Lander:
             self._meter.landed(report, time.monotonic() - began)
 
     def _run(self) -> None:
-        delay = self._every_s
+        delay, forgot = self._every_s, time.monotonic()
         while not self._end.wait(delay):
-            failed = self._meter.failed
+            failed, began = self._meter.failed, time.monotonic()
+            if self._once is not None and began - forgot > FORGET_S:  # here, where no landing is asking it
+                forgot = began
+                self._once.seen.forget((time.time() - self._horizon_s) * 1000)
             try:
                 self.land()
             except (RocadeError, OSError) as error:
@@ -88,7 +97,8 @@ class Lander:
                 if not failed:
                     self._notify(f"the lake takes nothing now, the journal keeps it; trying again ({error})")
             else:
-                delay = self._every_s
+                # From beginning to beginning: where landing takes long, a wait after it would be time lost.
+                delay = max(0.0, self._every_s - (time.monotonic() - began))
                 if failed:
                     self._notify(f"the lake takes it again, after {failed} failures")
 

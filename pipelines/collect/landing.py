@@ -153,6 +153,8 @@ def _load(
         if once is not None:
             if number > max(landed.values()):
                 good, bad = once.admit(good, bad)
+            elif number > landed[QUARANTINE]:
+                bad = once.finish(good, bad)
             elif number > landed[READINGS]:  # readings go first, so there were none but those that had landed before
                 good = good.slice(0, 0)
         if number > landed[READINGS]:

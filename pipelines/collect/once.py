@@ -47,12 +47,23 @@ class Once:
         them different is when they were received.
         """
         fresh: dict[tuple[str, str, int], bool] = {}
-        readings = readings.filter(pa.array(self._new(readings, fresh)))
-        rejected = rejected.filter(pa.array(self._new(rejected, fresh)))
+        readings = _only(readings, self._new(readings, fresh))
+        rejected = _only(rejected, self._new(rejected, fresh))
         whole = rejected.column("payload").is_valid().to_numpy()
         if whole.any():
-            rejected = rejected.filter(pa.array(self._unheard(rejected, whole)))
+            rejected = _only(rejected, self._unheard(rejected, whole))
         return readings, rejected
+
+    def finish(self, readings: pa.Table, rejected: pa.Table) -> pa.Table:
+        """What of a segment's quarantined rows is to land, where its readings have.
+
+        Of single readings all: their message's number does not tell them from its own readings that have landed.
+        """
+        fresh: dict[tuple[str, str, int], bool] = {}
+        for rows in (readings, rejected):
+            self._new(rows, fresh)  # they are settled with the rest
+        whole = rejected.column("payload").is_valid().to_numpy()
+        return rejected.filter(pa.array(self._unheard(rejected, whole))) if whole.any() else rejected
 
     def settle(self) -> None:
         """What was admitted has landed."""
@@ -69,47 +80,31 @@ class Once:
 
     def _new(self, rows: pa.Table, fresh: dict[tuple[str, str, int], bool]) -> NDArray[np.bool_]:
         """Whether each row belongs to a message that is new; ``fresh`` carries the answers of this segment."""
-        keep = np.ones(rows.num_rows, np.bool_)
         if not rows.num_rows:
-            return keep
+            return np.ones(0, np.bool_)
         rows = rows.select([*_KEY, "received_at"]).combine_chunks()
-        named = pc.and_(rows.column("boot").is_valid(), rows.column("vehicle").is_valid())
-        seq = pc.fill_null(rows.column("seq"), SYNTHETIC)
-        told_apart = pc.or_(pc.less(seq, SYNTHETIC), pc.not_equal(pc.bit_wise_and(seq, TIMED), 0))
-        named = pc.and_(named, told_apart)
-        at = np.flatnonzero(named.to_numpy())
-        if not len(at):
-            return keep
         names, vehicle = _codes(rows.column("vehicle"))
         boots, boot = _codes(rows.column("boot"))
-        seq = seq.to_numpy()
-        received = rows.column("received_at").cast(pa.int64()).to_numpy()
-        vehicle, boot, seq = vehicle[at], boot[at], seq[at]
-        change = np.ones(len(at), np.bool_)
+        seq = pc.fill_null(rows.column("seq"), SYNTHETIC).to_numpy()
+        change = np.ones(len(seq), np.bool_)  # the rows of a message lie side by side: only their first is looked at
         change[1:] = (vehicle[1:] != vehicle[:-1]) | (boot[1:] != boot[:-1]) | (seq[1:] != seq[:-1])
         starts = np.flatnonzero(change)
+        received = rows.column("received_at").cast(pa.int64()).to_numpy()[starts].tolist()
+        vehicle, boot, seq = vehicle[starts], boot[starts], seq[starts]
+        named = (vehicle >= 0) & (boot >= 0) & ((seq < SYNTHETIC) | ((seq & TIMED) != 0))
         has, coming = self.seen.has, self._coming
         answers = np.ones(len(starts), np.bool_)
-        for index, (one, two, number, us) in enumerate(
-            zip(
-                vehicle[starts].tolist(),
-                boot[starts].tolist(),
-                seq[starts].tolist(),
-                received[at[starts]].tolist(),
-                strict=True,
-            )
-        ):
-            key = (names[one], boots[two], number)
+        for index in np.flatnonzero(named).tolist():
+            key = (names[vehicle[index]], boots[boot[index]], int(seq[index]))
             new = fresh.get(key)
             if new is None:
                 new = fresh[key] = key not in coming and not has(*key)
                 if new:
-                    coming[key] = us / 1000
+                    coming[key] = received[index] / 1000
                 else:
                     self.dropped += 1
             answers[index] = new
-        keep[at] = answers[np.cumsum(change) - 1]
-        return keep
+        return np.repeat(answers, np.diff(starts, append=len(change)))
 
     def _unheard(self, rejected: pa.Table, whole: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each row is no message that already waits in quarantine as a whole."""
@@ -128,11 +123,16 @@ class Once:
         return keep
 
 
+def _only(rows: pa.Table, keep: NDArray[np.bool_]) -> pa.Table:
+    """The rows to keep: nearly always all, which then are not copied."""
+    return rows if keep.all() else rows.filter(pa.array(keep))
+
+
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
-    """The distinct values of a column, and the place of each row's among them; that of null is of no account."""
+    """The distinct values of a column, and the place of each row's among them; -1 for null."""
     chunk = column.combine_chunks()
     if isinstance(chunk, pa.ChunkedArray):
         chunk = chunk.chunk(0)
     if not isinstance(chunk, pa.DictionaryArray):
         chunk = chunk.dictionary_encode()
-    return chunk.dictionary.to_pylist(), chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    return chunk.dictionary.to_pylist(), chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)

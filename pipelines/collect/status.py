@@ -3,7 +3,8 @@
 Belongs here: the files, and what they tell of a collector that is no longer there. Does not: counting (meter.py), tables
 and pages (show, metrics.py).
 
-The file is replaced, never written over, and not synced: a reader sees a whole one, and after a power cut nobody needs it.
+The file is replaced, and written over only on a full disk, and not synced: a reader sees a whole one, and after a power
+cut nobody needs it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,12 +118,23 @@ class Beat:
             "connected": self._session is None or self._session.connected,
             "rate": round(self._rate, 1),
         }
+        said = orjson.dumps(figures)
         draft = self._file.with_suffix(".tmp")
         try:
-            draft.write_bytes(orjson.dumps(figures))
+            draft.write_bytes(said)
             draft.replace(self._file)
-        except OSError:  # a full disk must not end the collector, and has its own way to be told
-            return
+        except OSError:
+            self._write_over(said, draft)
+
+    def _write_over(self, said: bytes, draft: Path) -> None:
+        """On a full disk, into the block that the last one has; whoever reads meanwhile sees one length and one write."""
+        with suppress(OSError):  # nothing of this may end the collector
+            draft.unlink(missing_ok=True)
+            handle = os.open(self._file, os.O_WRONLY)
+            try:
+                os.pwrite(handle, said.ljust(os.fstat(handle).st_size), 0)
+            finally:
+                os.close(handle)
 
 
 def status_folder(settings: Settings) -> Path:

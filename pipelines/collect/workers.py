@@ -30,7 +30,7 @@ from pipelines.collect.lander import Lander
 from pipelines.collect.meter import CollectReport, Meter
 from pipelines.collect.once import Once
 from pipelines.collect.preflight import TakenOver, check_window
-from pipelines.collect.recall import recall
+from pipelines.collect.recall import horizon, recall
 from pipelines.collect.status import Beat
 from pipelines.errors import CollectError, RocadeError, SettingsError
 from pipelines.lake.store import Lake
@@ -108,7 +108,15 @@ class Workers:
         for journal in journals:
             journal.folder.mkdir(parents=True, exist_ok=True)
         once = Once(recall(settings))
-        lander = Lander(Lake(settings.lake), journals, settings.land_seconds, self._meter, self._notes.put, once=once)
+        lander = Lander(
+            Lake(settings.lake),
+            journals,
+            settings.land_seconds,
+            self._meter,
+            self._notes.put,
+            once=once,
+            horizon_s=horizon(settings).total_seconds(),
+        )
         beat = Beat(settings, self._meter, None, settings.journal / settings.collector_name)
         beat.start()
         lander.start()

@@ -191,15 +191,32 @@ class ConsentLedger:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             new = not self._file.exists()
-            with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as handle:
-                handle.write(lines)
-                handle.flush()
-                os.fsync(handle.fileno())
+            handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                _write_or_leave(handle, lines)
+            finally:
+                os.close(handle)
         if new:
             sync_folder(self._file.parent)
 
     def _make_name(self, vehicle: str) -> str:
         return hmac.digest(key_at(self._key), vehicle.encode(), hashlib.sha256)[:16].hex()
+
+
+def _write_or_leave(handle: int, lines: bytes) -> None:
+    """Append whole ``lines``, synced, or nothing: behind half a line the next one would be lost, and the file damaged."""
+    end = os.fstat(handle).st_size
+    while end and os.pread(handle, 1, end - 1) != b"\n":  # another collector was killed while its disk was full
+        end -= 1
+    os.ftruncate(handle, end)
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, end)
+        raise
 
 
 def _read(file: Path, by: str) -> dict[str, Timeline]:

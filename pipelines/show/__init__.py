@@ -3,7 +3,7 @@
 Belongs here: turning the stages' values into tables and documents. Knows nothing of how they came about.
 """
 
-from pipelines.show.collectors import collectors
+from pipelines.show.collectors import collectors, gaps
 from pipelines.show.fleet import replayed, simulated
 from pipelines.show.open_data import difference, history, ingest, quarantine, traces
 from pipelines.show.page import console, document, error
@@ -17,6 +17,7 @@ __all__ = [
     "doctor",
     "document",
     "error",
+    "gaps",
     "history",
     "ingest",
     "quarantine",

@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipelines.collect.gaps import OpenGaps
     from pipelines.collect.status import Status
 
 _COLOURS = {"up": "green", "stopped": "dim", "down": "bold red"}
@@ -38,6 +39,19 @@ def collectors(found: Sequence[Status]) -> Table:
     hints = [f"{each.name}: {each.hint}" for each in found if each.hint]
     table.caption = "\n".join(hints) or None
     return table
+
+
+def gaps(found: OpenGaps | None) -> str:
+    """A line on what is missing; empty where nobody has looked yet."""
+    if found is None:
+        return ""
+    if not found.count:
+        return "no open gaps in what the cars numbered"
+    worst = ", ".join(f"{vehicle} ({_number(missing)})" for vehicle, missing in found.worst)
+    return (
+        f"open gaps: {_number(found.count)}, {_number(found.missing)} messages of {_number(found.vehicles)} cars; "
+        f"most are missing of {worst}"
+    )
 
 
 def _since(status: Status) -> str:

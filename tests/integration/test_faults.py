@@ -5,6 +5,8 @@ The short form of each runs with all other tests; `-m faults` runs the long one.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import random
@@ -22,11 +24,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from test_collector import QUIET, Car, now, rows_of, running
 
-from pipelines.collect import CollectReport, Until, Workers, collect
+from pipelines.collect import Collector, CollectReport, Until, Workers, collect, landing
 from pipelines.collect.journal import Journal
 from pipelines.collect.status import collectors
-from pipelines.errors import CollectError, LakeError
+from pipelines.errors import CollectError, LakeError, RocadeError
 from pipelines.lake.store import Lake
+from pipelines.privacy.consent import ConsentLedger
 from pipelines.progress import Silent
 from pipelines.settings import Settings, load_settings
 
@@ -97,10 +100,13 @@ class Fleet:
 
 
 def assert_nothing_lost_nothing_twice(settings: Settings, fleet: Fleet) -> None:
-    found = rows_of(settings, "core.readings", "boot, seq, signal")
-    assert len({(row["boot"], row["seq"]) for row in found}) == fleet.sent
-    assert len(found) == 2 * fleet.sent
-    waiting = rows_of(settings, "quarantine.messages", "reason, payload")
+    (found,) = rows_of(
+        settings,
+        "core.readings",
+        "count(*) AS rows, count(DISTINCT (boot, seq)) AS messages, count(DISTINCT (boot, seq, signal)) AS readings",
+    )
+    assert found == {"rows": 2 * fleet.sent, "messages": fleet.sent, "readings": 2 * fleet.sent}
+    waiting = rows_of(settings, "quarantine.messages", "payload")
     assert len({row["payload"] for row in waiting}) == len(waiting) == fleet.poison
 
 
@@ -136,25 +142,49 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def life_of(settings: Settings, worker: Any) -> dict[str, Any] | None:
+    """What the present process of a worker has counted, once it has received something."""
+    process = worker.process
+    for each in collectors(settings):
+        if each.name == worker.name and each.figures.get("pid") == process.pid and each.figures["received"]:
+            return each.figures
+    return None
+
+
+def wait_for_life(settings: Settings, worker: Any, seconds: float = 60) -> dict[str, Any]:
+    end = time.monotonic() + seconds
+    while (figures := life_of(settings, worker)) is None or worker.process.poll() is not None:
+        assert time.monotonic() < end, f"{worker.name} has received nothing"
+        time.sleep(0.02)
+    return figures
+
+
 @lengths(3, 50)
+@pytest.mark.timeout(1800)
 def test_a_worker_that_is_killed_under_load_is_back_and_nothing_is_lost_or_doubled(
     mosquitto: Mosquitto, settings_for: Any, amount: int
 ) -> None:
     settings = settings_for(mosquitto.url)
-    notes, chance = Notes(), random.Random(amount)
-    with workers(settings, 2, notes, Until(idle_s=15)) as made, Fleet(mosquitto) as fleet:
-        for kill in range(amount):
-            time.sleep(chance.uniform(0.2, 1.5))
+    chance = random.Random(amount)
+    caught = 0
+    with workers(settings, 2, until=Until(idle_s=15)) as made, Fleet(mosquitto, pause_s=0.001) as fleet:
+        for _ in range(amount):
             victim = chance.choice(made._workers)  # noqa: SLF001 - what an operator would see in ps
-            if victim.process.poll() is None:
-                victim.process.send_signal(signal.SIGKILL)
+            wait_for_life(settings, victim)
+            time.sleep(chance.uniform(0, 1))
             victim.delay_s = 1.0  # or fifty kills would take an hour
-            notes.wait_for("is down")
+            killed = victim.process
+            assert killed.poll() is None
+            killed.send_signal(signal.SIGKILL)
+            assert killed.wait() == -signal.SIGKILL
             end = time.monotonic() + 60
-            while kill < amount - 1 and not all(worker.ready for worker in made._workers):  # noqa: SLF001
-                assert time.monotonic() < end
-                time.sleep(0.05)
-        time.sleep(5)
+            while victim.process is killed:
+                assert time.monotonic() < end, f"{victim.name} is not started again"
+                time.sleep(0.02)
+            # What the broker sends a second time, the dead one had received and not acknowledged.
+            caught += wait_for_life(settings, victim)["redelivered"] > 0
+    print(f"{amount} kills, {caught} with messages under way; {fleet.sent} sent, {fleet.poison} poison")  # noqa: T201
+    assert caught >= amount // 2
     assert_nothing_lost_nothing_twice(settings, fleet)
 
 
@@ -190,13 +220,14 @@ def test_what_a_car_sends_again_lands_once_whichever_worker_gets_it(mosquitto: M
         car.consent("service")
         for _ in range(3):
             car.seq = 0
-            for _ in range(101):  # an odd number: each message goes to the other worker the next time
+            for _ in range(100):  # and one more, an odd number: each goes to the other worker the next time
                 car.drive([0, {"Vehicle.Speed": 1}])
             car.say("telemetry", b"poison")
         car.park()
-    assert len(rows_of(settings, "core.readings")) == 101
+    assert len(rows_of(settings, "core.readings")) == 100
     assert len(rows_of(settings, "quarantine.messages")) == 1
-    assert made.reports[0].messages >= 306
+    assert made.reports[0].messages >= 303
+    assert made.reports[0].duplicates < 202  # else each worker had what it knew itself
 
 
 def test_a_withdrawal_reaches_every_worker(mosquitto: Mosquitto, settings_for: Any) -> None:
@@ -382,17 +413,165 @@ def test_a_full_disk_is_waited_for(
     assert_nothing_lost_nothing_twice(settings, fleet)
 
 
-@pytest.mark.parametrize("step", ["before", "after"])
-@pytest.mark.parametrize("table", ["core.readings", "quarantine.messages"])
+class SmallDisk:
+    """A file system of its own of ``size`` MB, which can be filled to the last byte."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "rocade-test", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small disk is not permitted here")
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._keep_full)
+
+    def fill(self) -> None:
+        """Leave no room, nor any that is made while we last."""
+        self._thread.start()
+
+    def free(self) -> None:
+        """Give all of it back."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        (self.folder / "ballast").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Take it away."""
+        self.free()
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)  # a client's lock file may be open still
+
+    def _keep_full(self) -> None:
+        block = 65_536
+        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
+            while not self._end.is_set():
+                try:
+                    ballast.write(b"\0" * block)
+                except OSError:
+                    block = max(block // 2, 1)
+                    if block == 1:
+                        time.sleep(0.01)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path / "home", 64)
+    yield disk
+    disk.close()
+
+
+@pytest.mark.faults
+def test_a_disk_that_is_really_full_is_waited_for(
+    small_disk: SmallDisk, mosquitto: Mosquitto, settings_for: Any
+) -> None:
+    amount = 30
+    settings = settings_for(mosquitto.url)
+    notes = Notes()
+    with running(settings, Until(idle_s=amount + 5), notes), Fleet(mosquitto, pause_s=0.002) as fleet:
+        time.sleep(1)
+        small_disk.fill()
+        notes.wait_for("nothing is acknowledged")
+        time.sleep(amount)  # longer than a status counts as fresh
+        (status,) = collectors(settings)
+        assert status.state == "disk full"
+        small_disk.free()
+        notes.wait_for("takes it again")
+    assert_nothing_lost_nothing_twice(settings, fleet)
+    assert not list(settings.root.rglob("*.tmp"))
+
+
+def test_a_full_disk_leaves_no_half_line_in_the_ledger(
+    small_disk: SmallDisk, mosquitto: Mosquitto, settings_for: Any
+) -> None:
+    settings = settings_for(mosquitto.url)
+    notes = Notes()
+    known = Car(mosquitto, "KNOWN")
+    with running(settings, Until(idle_s=4), notes):
+        known.consent("service")
+        known.drive([0, {"Vehicle.Speed": 1}])
+        time.sleep(2)
+        small_disk.fill()
+        time.sleep(1)
+        cars = [Car(mosquitto, f"CAR{number}") for number in range(40)]  # more than the ledger's last block takes
+        for car in cars:
+            car.say("consent", b'{"consent": "service"}', retain=True)
+        notes.wait_for("nothing is acknowledged")
+        time.sleep(2)
+        small_disk.free()
+        notes.wait_for("takes it again")
+        for car in cars:
+            car.drive([0, {"Vehicle.Speed": 2}])
+    assert len(rows_of(settings, "core.readings")) == 41
+    with running(settings):  # which reads the ledger
+        known.drive([0, {"Vehicle.Speed": 3}])
+    for car in (known, *cars):
+        car.park()
+    assert len(rows_of(settings, "core.readings")) == 42
+
+
+@pytest.mark.parametrize("what", ["journal", "ledger"])
+def test_a_collector_can_be_stopped_while_its_disk_is_full(
+    mosquitto: Mosquitto, settings_for: Any, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(mosquitto.url)
+    notes, errors, full = Notes(), [], threading.Event()
+    append, flush = Journal.append, ConsentLedger.flush
+
+    def no_append(journal: Journal, number: int, *tables: Any) -> None:
+        if full.is_set() and what == "journal":
+            raise CollectError("the journal cannot be written: No space left on device", where=str(journal.folder))
+        append(journal, number, *tables)
+
+    def no_flush(ledger: ConsentLedger) -> None:
+        if full.is_set() and what == "ledger":
+            raise LakeError("the consent ledger cannot be written: No space left on device", where="consent.jsonl")
+        flush(ledger)
+
+    def run() -> None:
+        try:
+            collector.run()
+        except RocadeError as error:
+            errors.append(error)
+
+    monkeypatch.setattr(Journal, "append", no_append)
+    monkeypatch.setattr(ConsentLedger, "flush", no_flush)
+    monkeypatch.setattr("pipelines.collect.collector._PATIENCE_S", 1.0)
+    collector = Collector(settings, progress=notes)
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert collector.ready.wait(20)
+    with Fleet(mosquitto) as fleet:
+        time.sleep(1)
+        full.set()
+        notes.wait_for("nothing is acknowledged")
+        time.sleep(2)
+        collector.stop()
+        thread.join(15)
+        assert not thread.is_alive()
+        (error,) = errors
+        assert "No space left" in str(error)
+    full.clear()
+    collect(settings, until=QUIET)
+    assert_nothing_lost_nothing_twice(settings, fleet)
+
+
+@pytest.mark.parametrize(
+    ("table", "step"),
+    [
+        *((name, step) for name in ("core.readings", "quarantine.messages") for step in ("before", "after")),
+        ("core.readings", "file"),
+        ("core.readings", "sync"),
+    ],
+)
 def test_a_commit_that_fails(
     mosquitto: Mosquitto, settings_for: Any, table: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_for(mosquitto.url)
     notes, failures = Notes(), iter(range(3))
-    publish = Lake.publish
+    publish, write, sync = Lake.publish, landing._write, landing.sync_file  # noqa: SLF001 - what a disk does to it
 
     def failing(lake: Lake, name: str, *more: Any, **named: Any) -> int:
-        fails = name == table and next(failures, None) is not None
+        fails = name == table and step in ("before", "after") and next(failures, None) is not None
         if fails and step == "before":
             raise LakeError("could not commit: no", where=name)
         version = publish(lake, name, *more, **named)
@@ -400,11 +579,88 @@ def test_a_commit_that_fails(
             raise LakeError("could not commit: it has, but nobody was told", where=name)
         return version
 
+    def half_written(name: str, rows: Any, file: Path) -> None:
+        if step == "file" and name == table and next(failures, None) is not None:
+            file.write_bytes(b"PAR1")
+            raise OSError(errno.EIO, "Input/output error", str(file))
+        write(name, rows, file)
+
+    def not_synced(path: Path) -> None:
+        # core.readings is a folder in a folder of the lake
+        if step == "sync" and table.replace(".", "/") in path.as_posix() and next(failures, None) is not None:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        sync(path)
+
     monkeypatch.setattr(Lake, "publish", failing)
+    monkeypatch.setattr(landing, "_write", half_written)
+    monkeypatch.setattr(landing, "sync_file", not_synced)
+    with running(settings, Until(idle_s=4), notes), Fleet(mosquitto) as fleet:
+        notes.wait_for("the lake takes nothing now")
+        notes.wait_for("the lake takes it again")
+    assert next(failures, None) is None
+    assert_nothing_lost_nothing_twice(settings, fleet)
+
+
+def test_a_segment_that_cannot_be_deleted(
+    mosquitto: Mosquitto, settings_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(mosquitto.url)
+    notes, failures = Notes(), iter(range(3))
+    delete = Journal.delete
+
+    def failing(journal: Journal, number: int) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EIO, "Input/output error")
+        delete(journal, number)
+
+    monkeypatch.setattr(Journal, "delete", failing)
     with running(settings, Until(idle_s=4), notes), Fleet(mosquitto) as fleet:
         notes.wait_for("the lake takes nothing now")
         notes.wait_for("the lake takes it again")
     assert_nothing_lost_nothing_twice(settings, fleet)
+
+
+def test_a_message_of_50_mb_waits_in_quarantine_and_those_behind_it_arrive(
+    mosquitto: Mosquitto, settings_for: Any
+) -> None:
+    settings = settings_for(mosquitto.url)
+    payload = random.Random(50).randbytes(50_000_000)
+    with running(settings, Until(idle_s=8)) as reports:
+        car = Car(mosquitto, "CAR1")
+        car.consent("service")
+        for _ in range(100):
+            car.drive([0, {"Vehicle.Speed": 1}])
+        car.say("telemetry", payload)
+        for _ in range(100):
+            car.drive([0, {"Vehicle.Speed": 2}])
+        car.park()
+    assert reports[0].redelivered == 0
+    assert sorted(row["value"] for row in rows_of(settings, "core.readings")) == [1] * 100 + [2] * 100
+    (waiting,) = rows_of(settings, "quarantine.messages")
+    assert waiting["reason"] == "too_large"
+    assert b"50000000 bytes, sha256 " + hashlib.sha256(payload).hexdigest().encode() in waiting["payload"]
+    assert waiting["payload"].startswith(payload[:1000])
+    assert len(waiting["payload"]) < 2000
+
+
+def test_a_car_whose_clock_says_1970_is_set_aside_until_it_is_right(mosquitto: Mosquitto, settings_for: Any) -> None:
+    settings = settings_for(mosquitto.url)
+    with running(settings, Until(idle_s=3)):
+        wrong, right = Car(mosquitto, "WRONG"), Car(mosquitto, "RIGHT")
+        for car in (wrong, right):
+            car.consent("service")
+        for second in range(100):
+            wrong.drive([0, {"Vehicle.Speed": second}], t0=1 + 1000 * second)
+            right.drive([0, {"Vehicle.Speed": second}])
+        for second in range(100, 110):
+            wrong.drive([0, {"Vehicle.Speed": second}])
+        for car in (wrong, right):
+            car.park()
+    values = sorted(row["value"] for row in rows_of(settings, "core.readings"))
+    assert values == sorted([*range(100), *range(100, 110)])
+    waiting = rows_of(settings, "quarantine.messages")
+    assert [row["reason"] for row in waiting] == ["clock_past"] * 100
+    assert {row["day"].year for row in waiting} == {time.gmtime().tm_year}
 
 
 def test_the_same_batch_three_times(mosquitto: Mosquitto, settings_for: Any) -> None:

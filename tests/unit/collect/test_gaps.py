@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -7,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.collect import compaction
-from pipelines.collect.gaps import GAPS, GapReport, find_gaps
+from pipelines.collect.gaps import GAPS, GapReport, OpenGaps, find_gaps, open_gaps
 from pipelines.collect.tables import PARTITION, QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA, SYNTHETIC
 from pipelines.lake import Lake, Provenance
 from pipelines.settings import Settings, load_settings
@@ -155,3 +158,32 @@ def test_whatever_comes_when_the_open_gaps_are_what_is_missing(settings: Setting
             filled = [seq for first, last, closed in found if closed for seq in range(first, last + 1)]
             assert len(filled) == len(set(filled))
             assert set(filled) <= seqs
+
+
+def test_status_tells_what_is_missing_and_of_which_cars_most(settings: Settings, lake: Lake) -> None:
+    def status(*options: str) -> str:
+        environment = {"ROCADE_HOME": str(settings.home), "COLUMNS": "200"}
+        shown = CliRunner().invoke(app, ["status", *options], env=environment, catch_exceptions=False)
+        return " ".join(shown.output.split())
+
+    assert open_gaps(settings) is None
+    assert "gaps" not in status()
+    land(lake, [0, 1, 2])
+    find_gaps(settings)
+    assert open_gaps(settings) == OpenGaps(0, 0, 0, ())
+    assert "no open gaps" in status()
+    land(lake, [0, 2, 5], vehicle="w")  # 1, 3 and 4 are missing
+    land(lake, [1], boot="c", vehicle="w")  # 0 is
+    for name, last in (("x", 2001), ("y", 2), ("z", 3)):
+        land(lake, [0, last], vehicle=name)
+    find_gaps(settings)
+    land(lake, [1], vehicle="y", hour=1)  # late: closed
+    find_gaps(settings)
+    assert open_gaps(settings) == OpenGaps(5, 2006, 3, (("x", 2000), ("w", 4), ("z", 2)))
+    assert "open gaps: 5, 2 006 messages of 3 cars; most are missing of x (2 000), w (4), z (2)" in status()
+    assert json.loads(status("--json"))["gaps"] == {
+        "count": 5,
+        "missing": 2006,
+        "vehicles": 3,
+        "worst": [["x", 2000], ["w", 4], ["z", 2]],
+    }

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
+from pipelines.collect import lander, workers
 from pipelines.collect.identity import TIMED
 from pipelines.collect.journal import Journal
-from pipelines.collect.landing import land
+from pipelines.collect.lander import Lander
+from pipelines.collect.landing import LandReport, land
+from pipelines.collect.meter import Meter
 from pipelines.collect.once import Once
+from pipelines.collect.recall import horizon
 from pipelines.collect.seen import Seen
 from pipelines.collect.tables import QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA, SYNTHETIC
 from pipelines.errors import LakeError
 from pipelines.lake.store import Lake
+from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +116,112 @@ def test_a_landing_that_fails_half_way_is_finished(
     land(lake, journal, once)
     assert seqs_of(lake, READINGS) == [1, 1, 2, 2]
     assert seqs_of(lake, QUARANTINE) == [None, 2, 3]
+
+
+def test_what_a_lander_remembers_of_silent_boots_is_forgotten_every_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen()
+    seen.add("v", "old", 0, 5, (time.time() - 7200) * 1000)
+    seen.add("v", "new", 0, 5, (time.time() - 1800) * 1000)
+    monkeypatch.setattr(lander, "FORGET_S", 0.05)
+    at_work = Lander(Lake(tmp_path / "lake"), [], 0.01, Meter(), str, once=Once(seen), horizon_s=3600)
+    at_work.start()
+    end = time.monotonic() + 10
+    while seen.has("v", "old", 5) and time.monotonic() < end:
+        time.sleep(0.01)
+    at_work.stop()
+    assert not seen.has("v", "old", 5)
+    assert seen.has("v", "new", 5)
+
+
+def test_a_landing_that_takes_long_is_followed_by_the_next_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    class End(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
+            return len(waits) > 2
+
+    def slow(*_: object) -> LandReport:
+        time.sleep(0.05)
+        return LandReport()
+
+    monkeypatch.setattr(lander, "land", slow)
+    for every_s in (0.04, 60.0):
+        waits.clear()
+        at_work = Lander(Lake(tmp_path / "lake"), [Journal(tmp_path / "journal")], every_s, Meter(), str)
+        monkeypatch.setattr(at_work, "_end", End())
+        at_work.start()
+        at_work.stop()
+        assert waits[0] == every_s
+        assert all(0 <= wait <= max(0.0, every_s - 0.05) for wait in waits[1:])
+        assert len(waits) == 3
+
+
+def test_rows_that_name_no_message_pass_between_those_that_do() -> None:
+    rows = pa.concat_tables([readings(1), readings(2), readings(1)])
+    nameless = rows.slice(2, 2).set_column(
+        rows.schema.get_field_index("boot"), rows.schema.field("boot"), pa.nulls(2, rows.schema.field("boot").type)
+    )
+    mixed = pa.concat_tables([rows.slice(0, 1), nameless, rows.slice(1, 1), rows.slice(4)])
+    seen = Seen()
+    once = Once(seen)
+    assert once.admit(mixed, rejected())[0].num_rows == 6
+    once.settle()
+    assert seen.has("v", "b", 1)
+    assert not seen.has("v", "b", 2)
+    assert once.admit(mixed, rejected())[0].column("boot").to_pylist() == [None, None]
+
+
+def test_who_lands_for_several_workers_forgets_what_the_broker_has_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AskedError(Exception):
+        pass
+
+    def asked(*_: object, once: Once, horizon_s: float) -> Lander:
+        assert horizon_s == horizon(settings).total_seconds() > settings.session_expiry_s
+        assert once is not None
+        raise AskedError
+
+    settings = load_settings(home=tmp_path)
+    monkeypatch.setattr(workers, "Lander", asked)
+    with pytest.raises(AskedError):
+        workers.Workers(settings, 2).run()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_poison_that_had_landed_before_is_not_landed_by_a_landing_that_is_finished(
+    tmp_path: Path, *, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, once = Lake(tmp_path / "lake"), Once(Seen())
+    one, two = Journal(tmp_path / "one"), Journal(tmp_path / "two")
+    for journal, seq in ((one, 1), (two, 2)):
+        with journal.locked():
+            journal.append(0, readings(seq), rejected(seq, poison=(b"{",)))
+    land(lake, one, once)
+    publish = Lake.publish
+
+    def failing(lake: Lake, name: str, *more: Any, **named: Any) -> int:
+        if name == QUARANTINE:
+            raise LakeError("no", where=name)
+        return publish(lake, name, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "publish", failing)
+        with pytest.raises(LakeError):
+            land(lake, two, once)
+    if restarted:
+        once = Once(Seen())  # as recall finds it
+        once.seen.add("v", "b", 1, 2, 0)
+        once.seen.add_poison("telemetry:v", b"{")
+    land(lake, two, once)
+    assert seqs_of(lake, QUARANTINE) == [None, 1, 2]
+    with one.locked():
+        one.append(1, readings(2), rejected(2, poison=(b"{",)))  # the broker gives it to another one
+    land(lake, one, once)
+    assert seqs_of(lake, READINGS) == [1, 1, 2, 2]
+    assert seqs_of(lake, QUARANTINE) == [None, 1, 2]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,9 +18,6 @@ from pipelines.collect.metrics import served
 from pipelines.collect.status import Beat, collectors
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -106,3 +106,24 @@ def test_prometheus_reads_them(settings: Settings, meter: Meter) -> None:
     assert found["rocade_batch_messages_sum", who] == 70
     assert found["rocade_commit_seconds", who] == 0.25
     assert found["rocade_up", who] == 1
+
+
+def test_on_a_full_disk_it_is_still_told(settings: Settings, meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = settings.root / "status" / "collector-1.json"
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        write(path, data[:0])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    change(settings, at=0)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for received, stuck_since in ((71, time.time()), (10**9, time.time()), (1, None)):  # longer, and shorter again
+        meter.received, meter.stuck_since = received, stuck_since
+        beat = Beat(settings, meter, None, settings.journal / "collector-1")
+        beat.start()
+        beat.stop()
+        figures = json.loads(file.read_text())
+        assert figures["received"] == received
+        assert figures["stuck_since"] == stuck_since
+    assert not list(file.parent.glob("*.tmp"))

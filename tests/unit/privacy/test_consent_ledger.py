@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -158,3 +159,38 @@ def test_a_full_disk_is_named_and_nothing_counts_as_written(tmp_path: Path, monk
             ledger_.flush()
     ledger_.flush()
     assert ledger(tmp_path).timeline("CAR1") == Timeline((0,), (1,))
+
+
+def test_a_disk_that_takes_half_a_line_leaves_the_ledger_whole(tmp_path: Path) -> None:
+    ledger_ = ledger(tmp_path)
+    ledger_.record("CAR0", SERVICE, 0, 0)
+    ledger_.flush()
+    file = tmp_path / "privacy" / "consent.jsonl"
+    whole = file.read_bytes()
+    for number in range(1, 5):
+        ledger_.record(f"CAR{number}", SERVICE, 0, 0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = len(whole) + 300  # for two lines and a half
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(LakeError, match="cannot be written"):
+            ledger_.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert file.read_bytes() == whole
+    ledger_.flush()
+    assert file.read_bytes().startswith(whole)
+    for number in range(5):
+        assert ledger(tmp_path).timeline(f"CAR{number}") == Timeline((0,), (SERVICE,))
+
+
+def test_what_another_collector_left_half_written_is_cut_before_more_is_written(tmp_path: Path) -> None:
+    mine = ledger(tmp_path)
+    mine.record("CAR1", SERVICE, 0, 0)
+    mine.flush()
+    file = tmp_path / "privacy" / "consent.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:20])  # it was killed while its disk was full
+    mine.record("CAR2", SERVICE, 0, 0)
+    mine.flush()
+    assert ledger(tmp_path).timeline("CAR1") == ledger(tmp_path).timeline("CAR2") == Timeline((0,), (SERVICE,))
