@@ -114,7 +114,7 @@ def update_gaps() -> dict[str, Any]:
 
 def clear_telemetry() -> dict[str, Any]:
     """Remove files that no reader needs any more."""
-    from pipelines.collect.upkeep import clear
+    from pipelines.upkeep import clear
 
     report = clear(load_settings())
     return {"files": report.files, "merged": report.merged}

@@ -14,7 +14,7 @@ def upkeep(*, json: Json = False) -> None:
     The `telemetry` DAG does the same every hour.
     """
     from pipelines import show
-    from pipelines.collect.upkeep import upkeep as run
     from pipelines.settings import load_settings
+    from pipelines.upkeep import upkeep as run
 
     show.report("kept up", run(load_settings()), as_json=json)

@@ -1,7 +1,7 @@
-"""Upkeep of what the collector writes, beside the collector: land, merge, find gaps, clear away.
+"""Upkeep of telemetry in the lake, beside running collectors: land, merge, find gaps, clear away.
 
-Belongs here: the order of these, and what is removed when. Does not: how each is done (landing.py, compaction.py, gaps.py),
-erasure of a car's data (privacy).
+Belongs here: the order of these, and what is removed when, from the tables of several stages. Does not: how each is done
+(collect), erasure of a car's data (privacy).
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.collect.gaps import GAPS
 from pipelines.collect.tables import PARTITION, QUARANTINE, QUARANTINE_SCHEMA, READINGS, READINGS_SCHEMA
-from pipelines.collect.upkeep import clear, upkeep
 from pipelines.lake import Lake, Provenance
 from pipelines.settings import Settings, load_settings
+from pipelines.upkeep import clear, upkeep
 
 DAY = datetime(2026, 2, 1, tzinfo=UTC)
 
