@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.fleet.communes import communes
-from pipelines.fleet.roads import EARTH_M, SPACING_M, Road, kind_of, make_road
+from pipelines.fleet.roads import EARTH_M, SPACING_M, Road, Way, kind_of, make_road
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,26 +26,10 @@ _THROUGH_S = 120.0  # what passing a commune costs
 
 
 @dataclass(frozen=True)
-class Route:
-    """Roads one after the other, from a commune to another; arrays as in ``Road``, along the whole way."""
+class Route(Way):
+    """Roads one after the other, from a commune to another: the numbers of ``communes`` on the way."""
 
     communes: tuple[int, ...]
-    way_m: Array
-    latitude: Array
-    longitude: Array
-    altitude_m: Array
-    limit_ms: Array
-    curvature: Array
-    is_town: NDArray[np.bool_]
-    crossings_m: Array
-    potholes_m: Array
-    potholes_ms2: Array
-    spots_m: Array
-
-    @property
-    def length_m(self) -> float:
-        """From door to door."""
-        return float(self.way_m[-1])
 
     @property
     def grade(self) -> Array:

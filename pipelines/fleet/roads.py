@@ -2,7 +2,7 @@
 
 The straight line with bends and hills laid over it. The same two communes always have the same road, with the same
 crossings, potholes and spots where people brake hard, whatever the seed of a simulation: results can be held against the
-places that ``Places`` names. Good for distances, speeds and densities; not for matching to a map.
+places that ``network.Place`` names. Good for distances, speeds and densities; not for matching to a map.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ _WORLD = 20_260_101  # seed of all roads
 
 
 @dataclass(frozen=True)
-class Road:
-    """A road as points ``SPACING_M`` to 14 m apart, from the first commune to the second; arrays of shape (points,).
+class Way:
+    """A way as points ``SPACING_M`` to 14 m apart, from its beginning to its end; arrays of shape (points,), of marks (marks,).
 
     Args:
-        kind: its class.
-        way_m: distance along the road, from 0.
+        way_m: distance along it, from 0.
         latitude: degrees.
         longitude: degrees.
         altitude_m: metres.
@@ -57,7 +56,6 @@ class Road:
         spots_m: where people brake hard.
     """
 
-    kind: RoadClass
     way_m: Array
     latitude: Array
     longitude: Array
@@ -82,6 +80,13 @@ class Road:
             np.interp(way_m, self.way_m, self.longitude),
             np.interp(way_m, self.way_m, self.altitude_m),
         )
+
+
+@dataclass(frozen=True)
+class Road(Way):
+    """The way from a commune to a neighbour, and its class ``kind``."""
+
+    kind: RoadClass
 
 
 def distance_m(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:
