@@ -1,7 +1,7 @@
 """An MQTT 5 session with one thread and many packets a system call.
 
-Belongs here: the socket loop, connecting again, acknowledging. Does not: bytes to packets (the `mqtt5` codec; packets.py
-for what it cannot read), what a broker has to promise (preflight.py).
+Belongs here: the socket loop, connecting again, subscribing, acknowledging. Does not: one connection (line.py), bytes to
+packets (the `mqtt5` codec; packets.py for what it cannot read), what a broker has to promise (preflight.py).
 
 All that came in one read is decoded in one go and handed over as one piece, and a batch is acknowledged by one send. The
 thread alone touches the socket, since TLS allows no two at once; others queue bytes and wake it.
@@ -19,9 +19,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mqtt5 import (
-    ConnAckPacket,
-    ConnAckReasonCode,
-    ConnectPacket,
     DisconnectPacket,
     DisconnectReasonCode,
     PingReqPacket,
@@ -34,11 +31,11 @@ from mqtt5 import (
     UnsubscribePacket,
 )
 
-from pipelines.collect.packets import Reader
+from pipelines.collect.line import Line, open_line, words
 from pipelines.collect.preflight import check_answer, check_grant, taken_over
 from pipelines.collect.session import Inbox
 from pipelines.errors import CollectError
-from pipelines.mqtt import ANSWER_S, ENDED, KEEPALIVE_S, address, place, refusal, trust, unreachable
+from pipelines.mqtt import ANSWER_S, ENDED, address, place, refusal, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,7 +180,7 @@ class Mqtt5Session:
                 self._farewell(line)
             delay = _BACKOFF_S[0]
 
-    def _leave(self, line: _Line, why: str) -> None:
+    def _leave(self, line: Line, why: str) -> None:
         """A connection that broke: what was to be acknowledged on it never will be."""
         line.close()
         with self._lock:
@@ -206,30 +203,22 @@ class Mqtt5Session:
             select.select([self._woken], [], [], left)
             self._drain_wakes()
 
-    def _connect(self) -> _Line:
+    def _connect(self) -> Line:
         """A connection that the broker has accepted, with the first SUBSCRIBE under way.
 
         Raises:
             CollectError: it cannot be had.
         """
         settings = self._settings
+        line, answer = open_line(settings, self._address, self._tls)
         try:
-            line = _Line(socket.create_connection((self._address.host, self._address.port), ANSWER_S), settings)
-        except OSError as error:
-            raise unreachable(settings, error) from error
-        try:
-            if self._tls is not None:
-                line.secure(self._tls, self._address.host)
-            line.socket.sendall(self._greeting())
-            answer = self._answer(line)
-        except OSError as error:
-            line.close()
-            raise unreachable(settings, error) from error
-        except BaseException:
+            warnings = list(check_answer(settings, self._wanted, answer))
+        except CollectError:
             line.close()
             raise
-        line.keepalive_s = answer.server_keep_alive or KEEPALIVE_S
-        line.socket.settimeout(0)
+        if not self._was_up:
+            for warning in warnings:
+                self._notify(warning)
         if self._was_up and not answer.session_present:
             self._notify(
                 f"the broker at {place(settings)} has forgotten our session: what it had queued for us is lost, "
@@ -242,40 +231,6 @@ class Mqtt5Session:
             # It holds already; a broker with a small window grants it again only once we have acknowledged the backlog.
             self._settle()
         return line
-
-    def _greeting(self) -> bytes:
-        settings, password = self._settings, self._address.password
-        return ConnectPacket(
-            settings.collector_name,
-            username=self._address.user,
-            password=None if password is None else password.encode(),
-            clean_start=False,
-            keep_alive=KEEPALIVE_S,
-            session_expiry_interval=settings.session_expiry_s,
-            receive_max=settings.receive_maximum,
-            max_packet_size=min(round(settings.message_mb * 1e6), 0xFFFFFFFF),
-        ).write()
-
-    def _answer(self, line: _Line) -> ConnAckPacket:
-        packets: list[Packet] = []
-        while not packets:
-            try:
-                got = line.fill()
-            except TimeoutError as error:
-                raise refusal(self._settings, None) from error
-            if not got:
-                raise refusal(self._settings, ENDED)
-            line.reader.decode(0, 0.0, [], packets, 1)
-        answer = packets[0]
-        if not isinstance(answer, ConnAckPacket):
-            raise refusal(self._settings, ENDED)
-        if answer.reason_code != ConnAckReasonCode.SUCCESS:
-            why = answer.reason_str or _words(answer.reason_code)
-            raise refusal(self._settings, f"the broker refuses the connection: {why}")
-        for warning in check_answer(self._settings, self._wanted, answer):
-            if not self._was_up:
-                self._notify(warning)
-        return answer
 
     def _subscribe(self, at: int) -> None:
         """Ask for the filter at ``at``; its place is its packet id, less one."""
@@ -300,7 +255,7 @@ class Mqtt5Session:
         with self._lock:
             self._out += data
 
-    def _serve(self, line: _Line) -> None:
+    def _serve(self, line: Line) -> None:
         """Receive and send until we are closed.
 
         Raises:
@@ -332,7 +287,7 @@ class Mqtt5Session:
         except BlockingIOError:
             pass
 
-    def _receive(self, line: _Line) -> None:
+    def _receive(self, line: Line) -> None:
         got = line.fill()
         if got is None:
             return
@@ -342,7 +297,7 @@ class Mqtt5Session:
         if got < _FILL:
             time.sleep(_PAUSE_S)
 
-    def _decode(self, line: _Line) -> None:
+    def _decode(self, line: Line) -> None:
         messages: list[Message] = []
         packets: list[Packet] = []
         size = line.reader.decode(self._epoch, time.time() * 1000, messages, packets)
@@ -355,7 +310,7 @@ class Mqtt5Session:
             self._flush(line)
             raise _Lost(line.reader.fault.words)
 
-    def _hear(self, line: _Line, packet: Packet) -> None:
+    def _hear(self, line: Line, packet: Packet) -> None:
         if isinstance(packet, SubAckPacket):
             at = packet.packet_id - 1
             check_grant(self._settings, self._wanted[at], packet.reason_codes[0])
@@ -367,9 +322,9 @@ class Mqtt5Session:
         elif isinstance(packet, DisconnectPacket):
             if packet.reason_code == DisconnectReasonCode.SESSION_TAKEN_OVER:
                 raise taken_over(self._settings)
-            raise _Lost(f"the broker says: {packet.reason_str or _words(packet.reason_code)}")
+            raise _Lost(f"the broker says: {packet.reason_str or words(packet.reason_code)}")
 
-    def _flush(self, line: _Line) -> None:
+    def _flush(self, line: Line) -> None:
         with self._lock:
             while self._out:
                 try:
@@ -379,7 +334,7 @@ class Mqtt5Session:
                 del self._out[:sent]
                 line.sent_at = time.monotonic()
 
-    def _keep_alive(self, line: _Line) -> None:
+    def _keep_alive(self, line: Line) -> None:
         now = time.monotonic()
         if now - line.sent_at > line.keepalive_s / 2:
             line.pinged_at = line.pinged_at or now
@@ -391,7 +346,7 @@ class Mqtt5Session:
             elif now - line.pinged_at > line.keepalive_s:
                 raise _Lost(f"the broker has been mute for {line.keepalive_s} s")
 
-    def _farewell(self, line: _Line) -> None:
+    def _farewell(self, line: Line) -> None:
         expiry = 0 if self._forget else None
         if self._forget and self._wanted:
             self._send(UnsubscribePacket(_UNSUBSCRIBE_ID, [each.filter for each in self._wanted]).write())
@@ -405,41 +360,3 @@ class Mqtt5Session:
             pass  # it was leaving too
         self._up = False
         line.close()
-
-
-class _Line:
-    """A connection and what has come on it."""
-
-    def __init__(self, connection: socket.socket, settings: Settings) -> None:
-        self.socket = connection
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = Reader(round(settings.message_mb * 1e6))
-        self.keepalive_s = KEEPALIVE_S
-        self.sent_at = time.monotonic()
-        self.pinged_at: float | None = None
-
-    def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on."""
-        self.socket = context.wrap_socket(self.socket, server_hostname=host)
-
-    def fill(self) -> int | None:
-        """Bytes read into the reader; 0 at the end, None when there are none now."""
-        total = 0
-        while room := self.reader.room():
-            try:
-                got = self.socket.recv_into(room)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return total or None
-            self.reader.filled(got)
-            total += got
-            if not got or not isinstance(self.socket, ssl.SSLSocket) or self.socket.gettimeout() != 0.0:
-                return total
-        return total
-
-    def close(self) -> None:
-        """End it."""
-        self.socket.close()
-
-
-def _words(code: ConnAckReasonCode | DisconnectReasonCode) -> str:
-    return code.name.replace("_", " ").capitalize()

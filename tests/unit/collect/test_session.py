@@ -246,7 +246,7 @@ def test_a_malformed_packet_ends_the_connection_and_a_new_one_is_made(packet: by
 
 
 def test_a_broker_that_goes_mute_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.collect.session_mqtt5.KEEPALIVE_S", 1)
+    monkeypatch.setattr("pipelines.collect.line.KEEPALIVE_S", 1)
     with FakeBroker(server_keep_alive=1) as broker, session(broker) as made:
         time.sleep(2.5)
         assert len(broker.greetings) == 1
