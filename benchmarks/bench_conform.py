@@ -3,9 +3,9 @@
 The file is generated, 1 GB in the shape of BAAC's `caracteristiques`. Bars: at least 0.9 times a plain typed DuckDB COPY of the
 same file, level with Polars' streaming sink as a goal, 2.5 times dlt with its DuckDB reader and 30 times csv-detective's
 whole analysis; the gate adds at most half, its import apart; under 1 GB of memory. All run in turns, each in a fresh process;
-medians are compared. dlt's reader is told to hand over Arrow, its fastest way. csv-detective slows down as files grow (1 GB takes
-it longer than all else here together), so that it runs on 95 MB, where fixed costs count for more; `--large` lets it have the
-1 GB, and adds 4 GB of ours, for the memory. `--short` tries 20 MB.
+medians are compared. dlt is told to hand over Arrow, its fastest way, and has the 1 GB once, afterwards. csv-detective slows
+down as files grow (1 GB takes it longer than all else here together), so that it runs on 95 MB, where fixed costs count for
+more; `--large` lets it have the 1 GB, and adds 4 GB of ours, for the memory. `--short` tries 20 MB.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ _NO_CUT = np.array([chr(code) in "\n+-_eE0123456789" or code >= _ASCII for code 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one reading of all bytes as UTF-8 tells; two of them add up.
+    """What one reading of all bytes as UTF-8 tells.
 
     Attributes:
         wide: characters beyond ASCII.

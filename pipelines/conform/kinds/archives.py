@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import shutil
 import zipfile
-import zlib
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
@@ -88,7 +88,11 @@ def unzip(path: Path, name: str, targets: dict[str, Path]) -> Iterator[tuple[str
                     where=where,
                     fix="unpack it, give the member",
                 ) from error
-            except (zipfile.BadZipFile, zlib.error, DamagedStream, EOFError) as error:
+            except (zipfile.BadZipFile, DamagedStream, lzma.LZMAError, EOFError, OSError) as error:
+                if (
+                    isinstance(error, OSError) and error.errno is not None
+                ):  # without a number it is bzip2's word for damage
+                    raise
                 raise ConformError(f"the member is damaged or was cut: {error}", where=where, fix=_AGAIN) from error
             yield member, target, found
 

@@ -240,6 +240,14 @@ def _locked_zip(path: Path) -> bytes:
     return bytes(data)
 
 
+def _damaged_by(method: int, path: Path) -> bytes:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.csv", TEXT * 1000)
+    data = bytearray(path.read_bytes())
+    data[50:60] = b"\xff" * 10
+    return bytes(data)
+
+
 def _damaged_zip(path: Path) -> bytes:
     data = bytearray(_zip(path, "a.csv", TEXT.encode() * 1000))
     data[60] ^= 0xFF
@@ -255,6 +263,8 @@ def _damaged_zip(path: Path) -> bytes:
         (lambda path: _zip(path, "b.gz", gzip.compress(TEXT.encode())), "member b.gz: an archive inside"),
         (lambda path: _zip(path, "a.csv", TEXT.encode())[:-30], "zip file is damaged or was cut"),
         (_damaged_zip, "member a.csv: the member is damaged"),
+        (lambda path: _damaged_by(zipfile.ZIP_BZIP2, path), "member a.csv: the member is damaged"),
+        (lambda path: _damaged_by(zipfile.ZIP_LZMA, path), "member a.csv: the member is damaged"),
         (_locked_zip, "member a.csv: the member is locked with a password"),
         (lambda path: _zip(path, "a.pdf", b"%PDF-1.4"), "no table is in the zip file; it holds a.pdf"),
         (lambda _: b"PK\x05\x06" + bytes(18), "the zip file is empty"),
