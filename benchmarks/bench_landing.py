@@ -5,13 +5,14 @@
 Two loads, as Arrow tables like those the intake makes: small messages (5 readings, 2,000 cars, 5,000 messages a batch) and
 the fusion profile (10 cars, 10 rows of 800 signals, a batch a second). Three ways: segments in the journal, landed ten at
 a time (what Rocade does); every batch committed to the lake at once; and a file a batch in the lake's folder, ten of them
-adopted by one commit. CPU is of this process, all threads; put the folder on the disk that the lake would be on.
+adopted by one commit. CPU is of this process, all threads; FOLDER, in which a folder of its own comes and goes, should
+be on the disk that the lake would be on.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -36,7 +37,7 @@ LOADS = {"small": (5_000, 2_000, 1, 5), "fusion": (10, 10, 10, 800)}
 
 def main() -> None:
     """Run all ways under both loads."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "bench-landing")
+    where = sys.argv[1] if len(sys.argv) > 1 else None
     ways: dict[str, Callable[[Path, list[pa.Table]], None]] = {
         "journal, then landing": _journal,
         "a commit a batch": _direct,
@@ -46,16 +47,16 @@ def main() -> None:
         tables = [readings(number, *shape) for number in range(BATCHES)]
         rows = sum(table.num_rows for table in tables)
         for name, way in ways.items():
-            shutil.rmtree(folder, ignore_errors=True)
-            cpu, wall = time.process_time(), time.perf_counter()
-            way(folder, tables)
-            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-            files = Lake(folder / "lake").snapshot(READINGS).files
+            with tempfile.TemporaryDirectory(dir=where) as own:
+                folder = Path(own)
+                cpu, wall = time.process_time(), time.perf_counter()
+                way(folder, tables)
+                cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+                files = Lake(folder / "lake").snapshot(READINGS).files
             print(
                 f"{load:7} {name:24} {cpu / rows * 1e9:5.0f} ns CPU a reading, {wall / BATCHES * 1e3:5.1f} ms a batch, "
                 f"{len(files):3} files, {sum(each.size for each in files) / rows:.1f} bytes a reading"
             )
-    shutil.rmtree(folder)
 
 
 def readings(number: int, messages: int, cars: int, rows: int, signals: int) -> pa.Table:
