@@ -146,13 +146,14 @@ class _Cohort:
         self._load, self._start_ms, self._seq = load, start_ms, 0
         styles = [car.drivers[0].style for car in cars]
         self._legs = [
-            Leg(routes[car.number % len(routes)], style, style.shift_rpm)
+            Leg(routes[car.number % len(routes)], style, car.shift_rpm(style))
             for car, style in zip(cars, styles, strict=True)
         ]
         self._cars = park([car.model for car in cars], rng.uniform(75, 300, len(cars)))
         soc = np.where(self._cars.is_electric, _CHARGE, SOC_TARGET)
         self._traffic = Traffic(self._cars, self._legs, rng, load.hz, soc)
-        self._odometer = self._start = rng.uniform(5e6, 9e7, len(cars))
+        self._last = self._odometer = self._start = rng.uniform(5e6, 9e7, len(cars))
+        self._lengths = np.array([leg.route.length_m for leg in self._legs])
         self._burnt, self._drawn = np.zeros(len(cars)), np.zeros(len(cars))
         name = f"{start_ms}/{load}/{rng.bit_generator.state['state']['state']}"
         self._heads = [
@@ -173,7 +174,7 @@ class _Cohort:
         """Drive for so many rows and say so: a message a car."""
         moments, odometers, burnt = [], [], []
         for _ in range(rows):
-            self._odometer = np.where(self._traffic.restart(), self._odometer + self._lengths(), self._odometer)
+            self._odometer = np.where(self._traffic.restart(), self._odometer + self._lengths, self._odometer)
             moment = self._traffic.step()
             self._burnt = self._burnt + moment.fuel_w / self._load.hz / self._cars.fuel_j_per_l
             self._drawn = self._drawn + moment.battery_w / self._load.hz
@@ -206,9 +207,6 @@ class _Cohort:
                 self._heads, self._cars.mass_kg, moved, self._burnt, self._drawn, strict=True
             )
         ]
-
-    def _lengths(self) -> Array:
-        return np.array([leg.route.length_m for leg in self._legs])
 
     def _say(
         self,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 HARSH_ACCELERATION, HARSH_BRAKING = 0.25 * 9.81, 0.30 * 9.81
 """Mean over a second, m/s², from which ``TripTruth`` counts an event (0.25 g and 0.30 g)."""
 
-_DIESEL_SHIFT = 0.8  # times a style's shift speed
 _J_PER_KWH = 3.6e6
 
 
@@ -120,7 +119,7 @@ class Plan:
     @property
     def shift_rpm(self) -> float:
         """Engine speed at which the driver takes the next gear."""
-        return self.driver.style.shift_rpm * (_DIESEL_SHIFT if self.car.model.fuel == "diesel" else 1)
+        return self.car.shift_rpm(self.driver.style)
 
 
 def account(plan: Plan, car: Park, rows: list[Row], moment: Moment, burnt: Array, hz: float) -> TripTruth:

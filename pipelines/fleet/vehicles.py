@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pipelines.fleet.models import Model
 
 
+_DIESEL_SHIFT = 0.8  # times a style's shift speed
+
+
 @dataclass(frozen=True)
 class Style:
     """How somebody drives.
@@ -60,6 +63,10 @@ class Car:
     model: Model
     drivers: tuple[Driver, ...]
     consent: str
+
+    def shift_rpm(self, style: Style) -> float:
+        """Engine speed at which somebody of this style takes the next gear of this car."""
+        return style.shift_rpm * (_DIESEL_SHIFT if self.model.fuel == "diesel" else 1)
 
 
 # Thirty cars, and again from the start. Among the first 25: twelve 208 and eleven Zoe, as many as the disclosure guard

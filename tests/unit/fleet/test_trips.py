@@ -25,6 +25,8 @@ from pipelines.fleet.vehicles import fleet
 
 DAY = date(2026, 9, 1)
 SOC = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
+GEAR = "Vehicle.Powertrain.Transmission.CurrentGear"
+RPM = "Vehicle.Powertrain.CombustionEngine.Speed"
 NAMES = [each.name for each in communes()]
 
 
@@ -164,6 +166,26 @@ def test_a_crowd_sends_each_row_of_each_car_once_in_order_with_forty_known_signa
     truth = {each.vehicle: each for each in many.truth}
     assert {each.rows for each in truth.values()} == {35}
     assert sum(each.distance_m for each in truth.values()) > 30 * 20
+
+
+def test_a_crowd_that_has_not_moved_yet_has_a_truth() -> None:
+    still = crowd()
+    assert list(still.messages(0.3)) == []
+    assert {(each.rows, each.distance_m, each.fuel_l, each.battery_kwh) for each in still.truth} == {(0, 0, 0, 0)}
+
+
+def test_a_diesel_in_a_crowd_shifts_up_at_four_fifths_of_its_drivers_style() -> None:
+    # Who drives hastily also shifts down for power, and is then above it.
+    calm = [car for car in fleet(240) if car.drivers[0].style.acceleration <= 1]
+    cars = [car for car in calm if car.model.fuel == "diesel"]
+    seen: dict[str, list[float]] = defaultdict(list)
+    for message in Crowd(cars, Load(5.0, 60, 10, "json"), 0, DAY, seed=1).messages(60):
+        for _, row in json.loads(message.payload)["rows"]:
+            if 0 < row[GEAR] < 4:
+                seen[message.vehicle].append(row[RPM])
+    for car in cars:
+        style = car.drivers[0].style.shift_rpm
+        assert 0.7 * style < max(seen[car.vehicle]) <= 0.81 * style, car.vehicle
 
 
 def test_the_same_crowd_sends_the_same_bytes_and_another_seed_others() -> None:
