@@ -9,10 +9,8 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import orjson
-
-from pipelines.errors import SettingsError
 from pipelines.fleet.layouts.sheet import raw_lines
+from pipelines.fleet.results import TruthFile, writing
 
 if TYPE_CHECKING:
     import uuid
@@ -134,33 +132,22 @@ def write_rejects(target: Path, files: Sequence[ReplayedFile]) -> None:
     Raises:
         SettingsError: it cannot be written.
     """
-    try:
-        with target.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.writer(handle)
-            writer.writerow(["file", "line", "scope", "column", "value", "reason", "text"])
-            for file in files:
-                faults = [("line", fault) for fault in file.rejected] + [("cell", fault) for fault in file.left_out]
-                texts = {source: raw_lines(source) for source in {fault.file for _, fault in faults}}
-                for scope, fault in faults:
-                    text = "" if fault.secret else texts[fault.file][fault.line - 1]
-                    writer.writerow([fault.file, fault.line, scope, fault.column, fault.value, fault.reason, text])
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be written: {error.strerror}", where=str(target), fix="name another file"
-        ) from error
+    with writing(target), target.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["file", "line", "scope", "column", "value", "reason", "text"])
+        for file in files:
+            faults = [("line", fault) for fault in file.rejected] + [("cell", fault) for fault in file.left_out]
+            texts = {source: raw_lines(source) for source in {fault.file for _, fault in faults}}
+            for scope, fault in faults:
+                text = "" if fault.secret else texts[fault.file][fault.line - 1]
+                writer.writerow([fault.file, fault.line, scope, fault.column, fault.value, fault.reason, text])
 
 
-def write_truth(target: Path, files: Sequence[ReplayedFile]) -> None:
-    """The labelled events, a JSON object a line.
+def write_truth(target: Path | None, files: Sequence[ReplayedFile]) -> None:
+    """The labelled events, a JSON object a line; nothing without a target.
 
     Raises:
         SettingsError: it cannot be written.
     """
-    try:
-        with target.open("wb") as handle:
-            for event in (event for file in files for event in file.events):
-                handle.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be written: {error.strerror}", where=str(target), fix="name another file"
-        ) from error
+    with TruthFile(target) as written:
+        written.write(event for file in files for event in file.events)

@@ -10,13 +10,12 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from pipelines.errors import SettingsError
 from pipelines.fleet.batches import CONTENT_TYPES, ROWS_PER_BATCH
 from pipelines.fleet.crowd import Crowd, Load, fusion
 from pipelines.fleet.loader import Loader, packets
 from pipelines.fleet.publish import Published, Publisher
+from pipelines.fleet.results import TruthFile
 from pipelines.fleet.vehicles import fleet
 from pipelines.mqtt import TOPICS
 
@@ -88,7 +87,7 @@ def simulate_load(
         progress: told of each row.
 
     Raises:
-        SettingsError: an argument does not make sense.
+        SettingsError: an argument does not make sense, or the file for the truth cannot be written.
         CollectError: the broker cannot be reached or stops answering.
     """
     _check(vehicles=vehicles, start=start, seconds=seconds, profile=profile, hz=hz, signals=signals, speed=speed)
@@ -99,25 +98,21 @@ def simulate_load(
         load = replace(load, hz=hz, batch=max(1, round(load.batch * hz / load.hz)) if profile else load.batch)
     load = replace(load, signals=signals or load.signals)
     crowd = Crowd(cars, load, start_ms, start.date(), seed=seed)
-    with Publisher(settings) as publisher:
-        publisher.consent({car.vehicle: (car.consent, start_ms) for car in cars})
-    begun = time.monotonic()
-    rows = readings = 0
-    with Loader(settings) as loader, progress.step(f"{vehicles} cars at once", None, "rows") as step:
-        for group in _groups(crowd.messages(seconds)):
-            rows += sum(message.rows for message in group)
-            readings += sum(message.readings for message in group)
-            if speed:
-                _wait_until(loader, begun + (group[0].ends_ms - start_ms) / 1000 / speed)
-            named = ((f"{TOPICS}/{message.vehicle}/telemetry", message.payload) for message in group)
-            loader.send(packets(named, CONTENT_TYPES[wire]))
-            step.advance(sum(message.rows for message in group))
-    if truth is not None:
-        truth.write_bytes(
-            b"".join(
-                orjson.dumps({"kind": "car", **asdict(car)}, option=orjson.OPT_APPEND_NEWLINE) for car in crowd.truth
-            )
-        )
+    with TruthFile(truth) as written:
+        with Publisher(settings) as publisher:
+            publisher.consent({car.vehicle: (car.consent, start_ms) for car in cars})
+        begun = time.monotonic()
+        rows = readings = 0
+        with Loader(settings) as loader, progress.step(f"{vehicles} cars at once", None, "rows") as step:
+            for group in _groups(crowd.messages(seconds)):
+                rows += sum(message.rows for message in group)
+                readings += sum(message.readings for message in group)
+                if speed:
+                    _wait_until(loader, begun + (group[0].ends_ms - start_ms) / 1000 / speed)
+                named = ((f"{TOPICS}/{message.vehicle}/telemetry", message.payload) for message in group)
+                loader.send(packets(named, CONTENT_TYPES[wire]))
+                step.advance(sum(message.rows for message in group))
+        written.write({"kind": "car", **asdict(car)} for car in crowd.truth)
     sent = loader.load
     done = Published(sent.messages, rows, readings, sent.payload_bytes, time.monotonic() - begun, sent.unheard)
     return LoadReport(vehicles, load.hz, load.signals, load.batch, seconds, done)

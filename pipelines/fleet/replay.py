@@ -92,8 +92,7 @@ def replay(
     replayed = tuple(sorted((file for file, _ in found), key=lambda file: file.drives[0].first))
     messages = sorted(chain.from_iterable(each for _, each in found), key=lambda message: message.ends_ms)
     _set_aside(rejects, replayed, settings, progress)
-    if truth is not None:
-        write_truth(truth, replayed)
+    write_truth(truth, replayed)
     since: dict[str, tuple[str, int]] = {}
     for drive in sorted((drive for file in replayed for drive in file.drives), key=lambda drive: drive.first):
         since.setdefault(drive.vehicle, (consent, _milliseconds(drive.first)))

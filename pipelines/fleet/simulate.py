@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
 from pipelines.errors import SettingsError
 from pipelines.fleet.batches import CONTENT_TYPES, Message, batch_messages
@@ -24,6 +23,7 @@ from pipelines.fleet.cycles.nedc import nedc_cycle
 from pipelines.fleet.itinerary import travels
 from pipelines.fleet.network import places, route
 from pipelines.fleet.publish import Published, Publisher
+from pipelines.fleet.results import TruthFile
 from pipelines.fleet.signals import PEDAL
 from pipelines.fleet.trips import CarState, drive_together, range_m
 from pipelines.fleet.truth import Plan, TripTruth
@@ -103,7 +103,7 @@ def simulate(
         progress: told of each row.
 
     Raises:
-        SettingsError: an argument does not make sense.
+        SettingsError: an argument does not make sense, or the file for the truth cannot be written.
         CollectError: the broker cannot be reached or stops answering.
     """
     _check(vehicles=vehicles, start=start, trips=trips, hz=hz, speed=speed, consent=consent, signals=signals, wire=wire)
@@ -111,13 +111,14 @@ def simulate(
     cars = fleet(vehicles, consent)
     plans = _plans(cars, start, trips, hz=hz, seed=seed, cycle=known, signals=signals)
     truths: list[TripTruth] = []
-    with Publisher(settings) as publisher, progress.step(f"{vehicles} cars, {trips} trips each", None, "rows") as step:
-        driven = _driven(plans, seed, truths, wire, faults=faults)
-        first = next(driven)  # drives many trips: before the consents, so that no long silence follows them
-        publisher.consent({car.vehicle: (car.consent, _first_departure(plans, car)) for car in cars})
-        publisher.send(_in_time_order(chain([first], driven)), speed=speed, step=step)
-    if truth is not None:
-        truth.write_bytes(_truth_lines(truths, [] if known else plans))
+    what = f"{vehicles} cars, {trips} trips each"
+    with TruthFile(truth) as written:
+        with Publisher(settings) as publisher, progress.step(what, None, "rows") as step:
+            driven = _driven(plans, seed, truths, wire, faults=faults)
+            first = next(driven)  # drives many trips: before the consents, so that no long silence follows them
+            publisher.consent({car.vehicle: (car.consent, _first_departure(plans, car)) for car in cars})
+            publisher.send(_in_time_order(chain([first], driven)), speed=speed, step=step)
+        written.write(_truth_lines(truths, [] if known else plans))
     counts = dict.fromkeys(FAULTS, 1) if faults else {}
     return SimulationReport({car.vehicle: car.consent for car in cars}, tuple(truths), counts, publisher.published)
 
@@ -203,10 +204,10 @@ def _driven(
             yield plan.departure_ms, _faulty(plan, rows, wire) if is_faulty else _messages(plan, rows, wire)
 
 
-def _truth_lines(trips: Sequence[TripTruth], plans: Sequence[Plan]) -> bytes:
+def _truth_lines(trips: Sequence[TripTruth], plans: Sequence[Plan]) -> Iterator[object]:
     pairs = {(min(one, other), max(one, other)) for plan in plans for one, other in pairwise(plan.route.communes)}
-    lines = [{"kind": "trip", **asdict(trip)} for trip in trips] + [asdict(place) for place in places(pairs)]
-    return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+    yield from ({"kind": "trip", **asdict(trip)} for trip in trips)
+    yield from places(pairs)
 
 
 def _messages(plan: Plan, rows: Sequence[Row], wire: Wire) -> list[Message]:
