@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.doctor import Check
 from pipelines.errors import SettingsError
+from pipelines.mqtt import WIDEST_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 _MANY = 1_000_000  # messages; fewer in a queue is a bound that a fleet reaches
-_WIDEST_WINDOW = 65_535
 _LONGEST_AUTOSAVE_S = 300
 _SMALLEST_PACKET = 2_000_000
 _DURATIONS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400}
@@ -193,11 +193,11 @@ def _queue(config: _Config) -> Check:
 def _window(config: _Config, settings: Settings) -> Iterator[Check]:
     name, needed = "max_inflight_messages", 2 * settings.batch_messages
     window = config.number(name, 20)
-    if window == 0 or window > _WIDEST_WINDOW:
+    if window == 0 or window > WIDEST_WINDOW:
         yield Check(
             name,
             "broken",
-            f"{window} is no bound: an MQTT 3.1.1 collector gets messages that share one of {_WIDEST_WINDOW} ids, and its "
+            f"{window} is no bound: an MQTT 3.1.1 collector gets messages that share one of {WIDEST_WINDOW} ids, and its "
             "acknowledgement of one is taken for the other's; set 20000",
         )
     elif window < needed:

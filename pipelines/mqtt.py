@@ -2,7 +2,7 @@
 
 Belongs here: what topics begin with and how a batch is labelled, an MQTT client ready to connect, the connecting, the
 address and the certificates, and what to say when the broker cannot be had. Does not: what either side sends or hears
-(fleet, collect), and its sessions and subscriptions (collect/session.py).
+(fleet, collect), nor its sessions and subscriptions (collect/session.py, collect/subscriptions.py).
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ ENDED = "the broker ended the connection instead of answering"
 
 KEEPALIVE_S = 30
 """Seconds without a packet after which the broker takes a client for gone, and it the broker."""
+
+WIDEST_WINDOW = 65_535
+"""Messages that can be in flight at once: MQTT has so many packet ids."""
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}

@@ -28,7 +28,7 @@ from pipelines.collect.meter import CollectReport, Meter
 from pipelines.collect.preflight import check_window
 from pipelines.collect.recall import horizon, recall
 from pipelines.collect.seen import Seen
-from pipelines.collect.session import Session, Wanted, filters_for
+from pipelines.collect.session import Session, filters_for
 from pipelines.collect.sessions import open_session
 from pipelines.collect.status import Beat
 from pipelines.collect.subscriptions import load_subscriptions
@@ -230,7 +230,7 @@ class Collector:
 
     def _session(self) -> Session:
         """The session, without what an earlier run subscribed to and this one does not."""
-        wanted = [] if self._retire else filters_for(_others(self._settings), shared=self._shared)
+        wanted = [] if self._retire else filters_for(load_subscriptions(self._settings), shared=self._shared)
         before: list[str] = orjson.loads(self._filters.read_bytes()) if self._filters.exists() else []
         names = [each.filter for each in wanted]
         unwanted = [each for each in before if each not in names]
@@ -260,11 +260,6 @@ class _Work:
         self.durable.retry(self.ledger.flush)
         self.durable.put(taken, batch, self.held)
         self.held = taken.held
-
-
-def _others(settings: Settings) -> list[Wanted]:
-    """The subscriptions besides Rocade's own topics."""
-    return [Wanted(each.filter, each.qos) for each in load_subscriptions(settings) if not each.own]
 
 
 def _intake(settings: Settings, ledger: ConsentLedger, seen: Seen) -> Intake:

@@ -12,10 +12,9 @@ import queue
 import time
 from typing import TYPE_CHECKING
 
-from paho.mqtt.subscribeoptions import SubscribeOptions
-
-from pipelines.collect.session_paho import received, subscribe
-from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, connect, discard, new_client, refusal
+from pipelines.collect.session_paho import received
+from pipelines.collect.subscriptions import load_subscriptions
+from pipelines.mqtt import ANSWER_S, ENDED, TOPICS, WIDEST_WINDOW, connect, discard, new_client, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +25,8 @@ if TYPE_CHECKING:
     from pipelines.collect.formats import Message
     from pipelines.settings import Settings
 
-_CONSENT = f"{TOPICS}/+/consent"
 _BARRIER = f"{TOPICS}/-/barrier"  # nobody publishes here; only its grant matters
 _QUIET_S = 0.2
-_WIDEST_WINDOW = 65_535
-_FAILURE = 0x80  # reason codes from here on are refusals
 
 
 def retained_consents(settings: Settings) -> list[Message]:
@@ -40,6 +36,7 @@ def retained_consents(settings: Settings) -> list[Message]:
         CollectError: the broker cannot be reached, or refuses.
         SettingsError: the address or a certificate does not make sense.
     """
+    filters = dict.fromkeys(found for each in load_subscriptions(settings) if (found := each.only("consent")))
     client = new_client(settings, f"{settings.collector_name}-consents", manual_ack=False)
     found: list[Message] = []
     events: queue.SimpleQueue[str] = queue.SimpleQueue()  # what happened, a refusal in words
@@ -47,11 +44,11 @@ def retained_consents(settings: Settings) -> list[Message]:
     def on_connect(_client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: object) -> None:
         if reason.is_failure:
             events.put(f"the broker refuses the connection: {reason}")
-            return
-        subscribe(client, _CONSENT, SubscribeOptions(qos=1))
+        else:
+            events.put("")
 
     def on_subscribe(_client: Client, _data: object, _mid: int, reasons: Sequence[ReasonCode], _more: object) -> None:
-        events.put(f"the broker does not grant {_CONSENT}: {reasons[0]}" if reasons[0].value >= _FAILURE else "")
+        events.put(str(reasons[0]) if reasons[0].is_failure else "")
 
     def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
         found.append(received(message, 0))
@@ -59,10 +56,13 @@ def retained_consents(settings: Settings) -> list[Message]:
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
     client.on_disconnect = lambda *_: events.put(ENDED)
     # Else a broker sends the first twenty, and drops what its queue cannot hold.
-    connect(client, settings, clean=True, ReceiveMaximum=_WIDEST_WINDOW)
+    connect(client, settings, clean=True, ReceiveMaximum=WIDEST_WINDOW)
     client.loop_start()
     try:
         _await(events, settings)
+        for each in filters:
+            client.subscribe(each, qos=1)
+            _await(events, settings, f"the broker does not grant {each}: ")
         client.subscribe(_BARRIER)
         _await(events, settings, refusal_counts=False)
         heard = -1
@@ -78,10 +78,14 @@ def retained_consents(settings: Settings) -> list[Message]:
     return found
 
 
-def _await(events: queue.SimpleQueue[str], settings: Settings, *, refusal_counts: bool = True) -> None:
+def _await(
+    events: queue.SimpleQueue[str], settings: Settings, before: str = "", *, refusal_counts: bool = True
+) -> None:
     try:
         refused = events.get(timeout=ANSWER_S)
     except queue.Empty as error:
         raise refusal(settings, None) from error
-    if refused == ENDED or (refused and refusal_counts):
+    if refused == ENDED:
         raise refusal(settings, refused)
+    if refused and refusal_counts:
+        raise refusal(settings, before + refused)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mqtt5 import QoS, SubAckReasonCode
 
 from pipelines.errors import CollectError
-from pipelines.mqtt import place, refusal
+from pipelines.mqtt import WIDEST_WINDOW, place, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipelines.collect.session import Wanted
     from pipelines.settings import Settings
 
-_WIDEST_WINDOW = 65_535
 _FAILURE = 0x80  # reason codes from here on are refusals
 
 INVISIBLE = (
@@ -43,9 +42,9 @@ def check_window(settings: Settings) -> None:
             f"receive_maximum {settings.receive_maximum} is less than two batches of {settings.batch_messages} messages"
             ": the broker would stop before a batch is full",
             where="settings",
-            fix=f"set ROCADE_RECEIVE_MAXIMUM to {min(2 * settings.batch_messages, _WIDEST_WINDOW)} or more"
-            if 2 * settings.batch_messages <= _WIDEST_WINDOW
-            else f"set ROCADE_BATCH_MESSAGES to {_WIDEST_WINDOW // 2} or less",
+            fix=f"set ROCADE_RECEIVE_MAXIMUM to {min(2 * settings.batch_messages, WIDEST_WINDOW)} or more"
+            if 2 * settings.batch_messages <= WIDEST_WINDOW
+            else f"set ROCADE_BATCH_MESSAGES to {WIDEST_WINDOW // 2} or less",
         )
 
 

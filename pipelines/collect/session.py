@@ -29,12 +29,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.mqtt import TOPICS
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pipelines.collect.formats import Message
+    from pipelines.collect.subscriptions import Subscription
 
 GROUP = "rocade"
 """The share name of workers."""
@@ -166,16 +165,18 @@ class Inbox:
         return taken
 
 
-def filters_for(others: Iterable[Wanted], *, shared: bool) -> list[Wanted]:
-    """What a collector subscribes to, consents first.
+def filters_for(subscriptions: Sequence[Subscription], *, shared: bool) -> list[Wanted]:
+    """What a collector subscribes to, filters of nothing but consents first.
 
     Args:
-        others: of topics that are not Rocade's own.
-        shared: whether other workers take part of the telemetry. Consents then come to every worker.
+        subscriptions: what is to be collected.
+        shared: whether other workers take part of the telemetry. Consents then come to every worker, and of Rocade's own
+            topics nothing else but telemetry is subscribed to.
     """
-    if not shared:
-        return [Wanted(f"{TOPICS}/+/+"), *others]
-    return [
-        Wanted(f"{TOPICS}/+/consent"),
-        *(Wanted(f"$share/{GROUP}/{each.filter}", each.qos) for each in (Wanted(f"{TOPICS}/+/telemetry"), *others)),
-    ]
+    ordered = sorted(subscriptions, key=lambda each: each.kind != "consent")
+    if shared:
+        wanted = [Wanted(found) for each in ordered if (found := each.only("consent"))]
+        wanted += [Wanted(f"$share/{GROUP}/{found}", each.qos) for each in ordered if (found := each.only("telemetry"))]
+    else:
+        wanted = [Wanted(each.filter, each.qos) for each in ordered]
+    return list({each.filter: each for each in wanted}.values())

@@ -14,8 +14,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
 from pipelines.collect.formats import Message
 from pipelines.collect.preflight import INVISIBLE
 from pipelines.collect.session import Inbox
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
-    from paho.mqtt.subscribeoptions import SubscribeOptions
 
     from pipelines.collect.session import Wanted
     from pipelines.settings import Settings
@@ -191,11 +188,3 @@ def received(message: MQTTMessage, epoch: int) -> Message:
         received_ms=time.time() * 1000,
         retained=message.retain,
     )
-
-
-def subscribe(client: Client, filter_: str, options: SubscribeOptions) -> None:
-    """Subscribe in either version; 3.1.1 has the quality of service alone."""
-    if client.protocol == MQTTProtocolVersion.MQTTv5:
-        client.subscribe(filter_, options=options)
-    else:
-        client.subscribe(filter_, options.QoS)

@@ -36,6 +36,8 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 _LEVEL = r"[^/+#\x00]{1,128}"
 _PART = re.compile(r"\{([a-z]+)(…|\.\.\.)?\}")
 _KINDS = get_args(Kind)
+_KIND = "{kind}"
+_MANY = ("…}", "...}")
 _KEYS = ("filter", "format", "vehicle", "tenant", "qos", "consent")
 _ROUTES_KEPT = 200_000
 
@@ -53,6 +55,7 @@ class Subscription:
             ``{owner}``, whose name is only part of the car's id.
         qos: quality of service asked for.
         consent: ``service`` where the owner has consented for all of them; what a car says itself goes first.
+        kind: what messages are about where the topic does not tell.
     """
 
     filter: str
@@ -61,11 +64,12 @@ class Subscription:
     tenant: str | None = None
     qos: int = 1
     consent: Literal["service"] | None = None
+    kind: Kind = "telemetry"
 
     @cached_property
     def own(self) -> bool:
         """Whether these are Rocade's own topics, in which cars state their consent too."""
-        return "{kind}" in self.vehicle
+        return _KIND in self.vehicle or self.kind == "consent"
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -84,7 +88,7 @@ class Subscription:
         if match is None:
             return None
         parts = match.groupdict()
-        vehicle, kind = parts.pop("vehicle"), cast("Kind", parts.pop("kind", "telemetry"))
+        vehicle, kind = parts.pop("vehicle"), cast("Kind", parts.pop("kind", self.kind))
         tenant, owner = parts.pop("tenant", None) or self.tenant, parts.pop("owner", None)
         if not self.own:
             vehicle = _foreign_id(self.format, tenant, owner, vehicle)
@@ -92,15 +96,23 @@ class Subscription:
             return None  # cars of foreign software state their consent here, nothing else
         return Place(kind, vehicle, tenant, self.format, "/".join(parts.values()), self.consent == "service")
 
+    def only(self, kind: Kind) -> str | None:
+        """The filter of those topics that are about ``kind``; None where there are none."""
+        if _KIND not in self.vehicle:
+            return self.filter if kind == self.kind else None
+        levels = self.vehicle.split("/")
+        wild = ("#" if level.endswith(_MANY) else "+" if "{" in level else level for level in levels)
+        return "/".join(kind if level == _KIND else found for level, found in zip(levels, wild, strict=True))
+
 
 OWN = Subscription(f"{TOPICS}/+/+", "rocade", f"{TOPICS}/{{vehicle}}/{{kind}}")
-CONSENTS = Subscription(f"{TOPICS}/+/consent", "rocade", f"{TOPICS}/{{vehicle}}/{{kind}}")
+CONSENTS = Subscription(f"{TOPICS}/+/consent", "rocade", f"{TOPICS}/{{vehicle}}/consent", kind="consent")
 
 
 def load_subscriptions(settings: Settings) -> tuple[Subscription, ...]:
     """What ``rocade.toml`` lists under ``[[subscriptions]]``; Rocade's own topics when it lists nothing.
 
-    Where Rocade's own topics are left out, the consents on them are subscribed to all the same.
+    Where the consents on Rocade's own topics are left out, they are subscribed to all the same.
 
     Raises:
         SettingsError: an entry does not make sense.
@@ -108,7 +120,8 @@ def load_subscriptions(settings: Settings) -> tuple[Subscription, ...]:
     listed = tuple(_subscription(entry, at) for at, entry in enumerate(settings.subscriptions, 1))
     if not listed:
         return (OWN,)
-    return listed if any(each.own for each in listed) else (*listed, CONSENTS)
+    heard = any(each.vehicle == OWN.vehicle and each.only("consent") == CONSENTS.filter for each in listed)
+    return listed if heard else (*listed, CONSENTS)
 
 
 class Router:
@@ -183,6 +196,8 @@ def _wrong_vehicle(topics: str, vehicle: str, *, has_tenant: bool) -> tuple[str,
     parts = [found[1] for found in _PART.finditer(vehicle)]
     if parts.count("vehicle") != 1 or len(set(parts)) < len(parts):
         return f"vehicle is {vehicle!r}", "it names {vehicle} once, and no part twice"
+    if "kind" in parts and not _tells_kind(vehicle.split("/")):
+        return f"vehicle is {vehicle!r}", "{kind} is a level of its own, with no {…} of several levels before it"
     if has_tenant and "tenant" in parts:
         return "the tenant is given twice", "leave out either `tenant` or {tenant}"
     if not _fits(topics, vehicle):
@@ -191,6 +206,11 @@ def _wrong_vehicle(topics: str, vehicle: str, *, has_tenant: bool) -> tuple[str,
             "write + in the filter for each {…}, and # at its end for {…} with three dots",
         )
     return None
+
+
+def _tells_kind(levels: Sequence[str]) -> bool:
+    """Whether consents can be subscribed to without the rest."""
+    return _KIND in levels and not any(level.endswith(_MANY) for level in levels[: levels.index(_KIND)])
 
 
 def _fits(topics: str, vehicle: str) -> bool:
@@ -204,4 +224,4 @@ def _fits(topics: str, vehicle: str) -> bool:
         if level != "+" and level != wanted[at]:
             return False
     rest = wanted[len(levels) - 1]
-    return len(levels) == len(wanted) and not rest.endswith(("…}", "...}"))
+    return len(levels) == len(wanted) and not rest.endswith(_MANY)

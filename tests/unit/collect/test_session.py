@@ -3,6 +3,7 @@ from __future__ import annotations
 import queue
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import mqtt5
@@ -16,6 +17,7 @@ from pipelines.collect.session import Wanted, filters_for
 from pipelines.collect.session_mqtt5 import Mqtt5Session
 from pipelines.collect.session_paho import PahoSession
 from pipelines.collect.sessions import open_session
+from pipelines.collect.subscriptions import OWN, Subscription, load_subscriptions
 from pipelines.errors import CollectError, SettingsError
 from pipelines.settings import load_settings
 
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
     from pipelines.collect.formats import Message
 
-ALL = filters_for([], shared=False)
+ALL = filters_for([OWN], shared=False)
+
+
+OVMS = Subscription("ovms/+/+/metric/#", "ovms", "ovms/{owner}/{vehicle}/metric/{metric…}")
 
 
 @contextmanager
@@ -117,13 +122,47 @@ def test_a_session_that_ends_for_good_says_so() -> None:
 
 
 def test_workers_share_telemetry_and_each_hears_all_consents_first() -> None:
-    filters = filters_for([Wanted("ovms/+/+/metric/#", 0)], shared=True)
+    filters = filters_for([OWN, replace(OVMS, qos=0)], shared=True)
     with FakeBroker() as broker, session(broker, *filters[:2], unwanted=("rocade/v1/+/+",)):
         assert broker.subscribed == ["rocade/v1/+/consent", "$share/rocade/rocade/v1/+/telemetry"]
         assert broker.hear(mqtt5.UnsubscribePacket).patterns == ["rocade/v1/+/+"]
     assert filters[2] == Wanted("$share/rocade/ovms/+/+/metric/#", 0)
     with pytest.raises(SettingsError, match="several workers need MQTT 5"):
         open_session(load_settings(mqtt_version="3.1.1"), filters, print)
+
+
+@pytest.mark.parametrize(
+    ("listed", "alone", "shared"),
+    [
+        (
+            (OVMS,),
+            [("rocade/v1/+/consent", 1), ("ovms/+/+/metric/#", 1)],
+            [("rocade/v1/+/consent", 1), ("$share/rocade/ovms/+/+/metric/#", 1)],
+        ),
+        (
+            (OVMS, OWN),
+            [("ovms/+/+/metric/#", 1), ("rocade/v1/+/+", 1)],
+            [
+                ("rocade/v1/+/consent", 1),
+                ("$share/rocade/ovms/+/+/metric/#", 1),
+                ("$share/rocade/rocade/v1/+/telemetry", 1),
+            ],
+        ),
+        (
+            (replace(OWN, filter="fleet/+/+", vehicle="fleet/{vehicle}/{kind}", qos=0),),
+            [("rocade/v1/+/consent", 1), ("fleet/+/+", 0)],
+            [("rocade/v1/+/consent", 1), ("fleet/+/consent", 1), ("$share/rocade/fleet/+/telemetry", 0)],
+        ),
+    ],
+)
+def test_what_is_listed_is_subscribed_to_and_the_consents(
+    tmp_path: Path, listed: tuple[Subscription, ...], alone: list[tuple[str, int]], shared: list[tuple[str, int]]
+) -> None:
+    names = ("filter", "format", "vehicle", "qos")
+    entries = [{name: getattr(each, name) for name in names} for each in listed]
+    found = load_subscriptions(load_settings(home=tmp_path, subscriptions=entries))
+    assert [(each.filter, each.qos) for each in filters_for(found, shared=False)] == alone
+    assert [(each.filter, each.qos) for each in filters_for(found, shared=True)] == shared
 
 
 def test_a_resumed_session_does_not_wait_for_its_subscription() -> None:
@@ -170,7 +209,7 @@ def test_a_broker_that_would_lose_messages_is_refused(answer: dict[str, Any], wh
     with (
         FakeBroker(**answer) as broker,
         pytest.raises(CollectError, match=why) as caught,
-        session(broker, *filters_for([], shared=True)),
+        session(broker, *filters_for([OWN], shared=True)),
     ):
         pass
     assert caught.value.where == broker.url

@@ -50,6 +50,21 @@ def test_consents_are_heard_in_any_case(tmp_path: Path) -> None:
     found = load_subscriptions(settings(tmp_path, OVMS))
     assert [each.filter for each in found] == ["ovms/+/+/metric/#", "rocade/v1/+/consent"]
     assert Router(found).place("rocade/v1/ada~DEMO/consent") == Place("consent", "ada~DEMO")
+    assert Router(found).place("rocade/v1/CAR1/telemetry") is NOWHERE  # nobody has listed it
+
+
+@pytest.mark.parametrize(
+    ("filter_", "vehicle", "consents", "telemetry"),
+    [
+        ("rocade/v1/+/+", "rocade/v1/{vehicle}/{kind}", "rocade/v1/+/consent", "rocade/v1/+/telemetry"),
+        ("#", "fleet/{vehicle}/{kind}", "fleet/+/consent", "fleet/+/telemetry"),
+        ("fleet/#", "fleet/{kind}/{vehicle}/{rest…}", "fleet/consent/+/#", "fleet/telemetry/+/#"),
+        ("viss/+", "viss/{vehicle}", None, "viss/+"),
+    ],
+)
+def test_the_topics_of_one_kind(filter_: str, vehicle: str, consents: str | None, telemetry: str | None) -> None:
+    found = Subscription(filter_, "rocade", vehicle)
+    assert (found.only("consent"), found.only("telemetry")) == (consents, telemetry)
 
 
 def test_what_a_topic_tells(tmp_path: Path) -> None:
@@ -76,6 +91,8 @@ def test_what_a_topic_tells(tmp_path: Path) -> None:
         ({"vehicle": "ovms/{vehicle}/{vehicle}/metric/{metric…}"}, "names {vehicle} once"),
         ({"vehicle": "other/{tenant}/{vehicle}/metric/{metric…}"}, "not the same topics"),
         ({"filter": "ovms/+/metric/#"}, "not the same topics"),
+        ({"filter": "fleet/+/+", "vehicle": "fleet/{vehicle}/x-{kind}"}, "{kind} is a level of its own"),
+        ({"filter": "fleet/#", "vehicle": "fleet/{path…}/{vehicle}/{kind}"}, "no {…} of several levels"),
         ({"filter": "ovms/+/+/metric/+"}, "not the same topics"),
         ({"filter": "ovms/#/metric"}, "not the same topics"),
     ],
