@@ -172,13 +172,7 @@ def open_gaps(settings: Settings) -> OpenGaps | None:
     if not lake.exists(GAPS):
         return None
     with connect(settings) as con:
-        found = con.execute(_OPEN.format(gaps=lake.relation_sql(GAPS))).fetchall()
-    return OpenGaps(
-        sum(count for _, count, _ in found),
-        sum(int(missing) for *_, missing in found),
-        len(found),
-        tuple((vehicle, int(missing)) for vehicle, _, missing in found[:_WORST]),
-    )
+        return _still_open(con, lake)
 
 
 def find_gaps(settings: Settings) -> GapReport:
@@ -201,7 +195,8 @@ def _update(settings: Settings, lake: Lake) -> GapReport:
     before = _before(lake)
     versions = {name: source.version for name, source in sources.items()}
     if versions == before:
-        return GapReport()
+        still = open_gaps(settings)
+        return GapReport() if still is None else GapReport(open=still.count, missing=still.missing)
     files = {name: _new_files(lake, source, before.get(name, -1)) for name, source in sources.items()}
     whole = any(found is None for found in files.values())  # then from the beginning
     relations = [
@@ -228,9 +223,18 @@ def _update(settings: Settings, lake: Lake) -> GapReport:
             replace=None if whole else {"day": days},
             overwrite=whole,
         )
-        still = f'FROM {lake.relation_sql(GAPS)} WHERE closed_at IS NULL AND "last" IS NOT NULL'
-        count, missing = one_row(con, f'SELECT count(*), coalesce(sum("last" - "first" + 1), 0) {still}')
-    return GapReport(boots, count, int(missing), version)
+        still = _still_open(con, lake)
+    return GapReport(boots, still.count, still.missing, version)
+
+
+def _still_open(con: duckdb.DuckDBPyConnection, lake: Lake) -> OpenGaps:
+    found = con.execute(_OPEN.format(gaps=lake.relation_sql(GAPS))).fetchall()
+    return OpenGaps(
+        sum(count for _, count, _ in found),
+        sum(int(missing) for *_, missing in found),
+        len(found),
+        tuple((vehicle, int(missing)) for vehicle, _, missing in found[:_WORST]),
+    )
 
 
 def _before(lake: Lake) -> Mapping[str, int]:
