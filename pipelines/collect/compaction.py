@@ -1,7 +1,7 @@
 """Compaction: the files of ``core.readings``, many and small, into few large ones in order.
 
 Belongs here: which files of which days, and the commits. Does not: bringing rows in (landing.py), the rows themselves
-(merging.py), removing the old files (upkeep.py).
+(merging.py), removing the old files (pipelines/upkeep.py).
 
 A day that is over is settled when it is one file, or files of ``LEAST`` bytes and more. Readings that come late unsettle
 it: then its small files are merged, and with them those large ones that have readings of the same cars; the others stay
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 from deltalake.exceptions import DeltaError
 
-from pipelines.collect.merging import MEMORY, Merged, merge
+from pipelines.collect.merging import MEMORY, merge
 from pipelines.collect.tables import PARTITION, READINGS, READINGS_SCHEMA
 from pipelines.disk import sync_folder
 from pipelines.errors import LakeError
@@ -28,7 +28,7 @@ from pipelines.lake import Lake, Provenance, connect, uncommitted
 from pipelines.lake.log import add_action, properties, remove_action
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import duckdb
     from deltalake import DeltaTable
@@ -110,7 +110,7 @@ def _compact(
     with connect(settings, at_most=MEMORY) as con, uncommitted(lake, READINGS) as new_file:
         sources = _with_shared(con, held, _by_day(held.files)[day]) if batch is None else batch
         goal, least = (GOAL, LEAST) if batch is None else (LEAST * 3 // 4, _RUN)
-        merged = _rewrite(con, held, sources, lambda: new_file({"day": day.isoformat()}), goal, least)
+        merged = merge(con, held.relation_sql(sources), lambda: new_file({"day": day.isoformat()}), goal, least)
         for folder in {file.parent for file in merged.files}:
             sync_folder(folder)
         details = {"rows": merged.rows, "days": [day.isoformat()], "duplicates": merged.before - merged.rows}
@@ -133,17 +133,6 @@ def _compact(
         bytes_before=report.bytes_before + sum(each.size for each in sources),
         bytes=report.bytes + sum(each.stat().st_size for each in merged.files),
     )
-
-
-def _rewrite(
-    con: duckdb.DuckDBPyConnection,
-    held: Snapshot,
-    sources: Sequence[DataFile],
-    new_file: Callable[[], Path],
-    goal: int,
-    least: int,
-) -> Merged:
-    return merge(con, held.relation_sql(sources), new_file, goal, least)
 
 
 def _commit(table: DeltaTable, actions: list[AddAction | RemoveAction], provenance: Provenance) -> None:
