@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from pipelines.collect.collector import Collector, Until, collect
     from pipelines.collect.compaction import CompactReport, compact_readings
     from pipelines.collect.landing import LandReport, land_pending
-from pipelines.collect.meter import CollectReport
-from pipelines.collect.workers import Workers
+    from pipelines.collect.meter import CollectReport
+    from pipelines.collect.workers import Workers
 
 __getattr__ = lazily(
     __name__,
     {
-        "CollectReport": "collector",
+        "CollectReport": "meter",
         "Collector": "collector",
         "CompactReport": "compaction",
         "LandReport": "landing",
         "Until": "collector",
+        "Workers": "workers",
         "collect": "collector",
         "compact_readings": "compaction",
         "land_pending": "landing",

@@ -100,7 +100,7 @@ class Collector:
         shared: bool = False,
         retire: bool = False,
     ) -> None:
-        check_window(settings)
+        check_window(settings, shared=shared)
         self.ready = threading.Event()
         self._settings = settings
         self._until = until or Until()

@@ -36,16 +36,13 @@ def retained_consents(settings: Settings) -> list[Message]:
         CollectError: the broker cannot be reached, or refuses.
         SettingsError: the address or a certificate does not make sense.
     """
-    filters = dict.fromkeys(found for each in load_subscriptions(settings) if (found := each.only("consent")))
+    filters = dict.fromkeys(topics for each in load_subscriptions(settings) if (topics := each.only("consent")))
     client = new_client(settings, f"{settings.collector_name}-consents", manual_ack=False)
     found: list[Message] = []
     events: queue.SimpleQueue[str] = queue.SimpleQueue()  # what happened, a refusal in words
 
     def on_connect(_client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: object) -> None:
-        if reason.is_failure:
-            events.put(f"the broker refuses the connection: {reason}")
-        else:
-            events.put("")
+        events.put(f"the broker refuses the connection: {reason}" if reason.is_failure else "")
 
     def on_subscribe(_client: Client, _data: object, _mid: int, reasons: Sequence[ReasonCode], _more: object) -> None:
         events.put(str(reasons[0]) if reasons[0].is_failure else "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mqtt5 import QoS, SubAckReasonCode
 
-from pipelines.errors import CollectError
+from pipelines.errors import CollectError, SettingsError
 from pipelines.mqtt import WIDEST_WINDOW, place, refusal
 
 if TYPE_CHECKING:
@@ -31,12 +31,23 @@ INVISIBLE = (
 """What a client cannot check, said once at each start."""
 
 
-def check_window(settings: Settings) -> None:
-    """Refuse settings under which the broker would wait for us and we for the broker.
+def check_window(settings: Settings, *, shared: bool = False) -> None:
+    """Refuse settings under which the broker would wait for us and we for the broker, or could not share.
+
+    Args:
+        settings: ours.
+        shared: whether several workers share the telemetry.
 
     Raises:
-        CollectError: Receive Maximum is under two batches, or a message does not fit.
+        CollectError: Receive Maximum is under two batches.
+        SettingsError: MQTT 3.1.1 cannot share.
     """
+    if shared and settings.mqtt_version != "5":
+        raise SettingsError(
+            "several workers need MQTT 5: shared subscriptions are not in 3.1.1",
+            where="setting ROCADE_MQTT_VERSION",
+            fix="set it to 5, or run a single worker",
+        )
     if settings.receive_maximum < 2 * settings.batch_messages:
         raise CollectError(
             f"receive_maximum {settings.receive_maximum} is less than two batches of {settings.batch_messages} messages"

@@ -179,4 +179,7 @@ def filters_for(subscriptions: Sequence[Subscription], *, shared: bool) -> list[
         wanted += [Wanted(f"$share/{GROUP}/{found}", each.qos) for each in ordered if (found := each.only("telemetry"))]
     else:
         wanted = [Wanted(each.filter, each.qos) for each in ordered]
-    return list({each.filter: each for each in wanted}.values())
+    firsts: dict[str, Wanted] = {}
+    for each in wanted:
+        firsts.setdefault(each.filter, each)
+    return list(firsts.values())

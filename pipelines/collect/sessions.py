@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pipelines.collect.session_mqtt5 import Mqtt5Session
 from pipelines.collect.session_paho import PahoSession
-from pipelines.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,14 +26,8 @@ def open_session(
         unwanted: filters of earlier runs that the broker may still hold for us.
 
     Raises:
-        SettingsError: the address or a certificate does not make sense, or MQTT 3.1.1 is to be shared.
+        SettingsError: the address or a certificate does not make sense.
     """
     if settings.mqtt_version == "5":
         return Mqtt5Session(settings, wanted, notify, unwanted=unwanted)
-    if any(each.filter.startswith("$share/") for each in wanted):
-        raise SettingsError(
-            "several workers need MQTT 5: shared subscriptions are not in 3.1.1",
-            where="setting ROCADE_MQTT_VERSION",
-            fix="set it to 5, or run a single worker",
-        )
     return PahoSession(settings, wanted, notify, unwanted=unwanted)

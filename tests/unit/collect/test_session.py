@@ -10,7 +10,7 @@ import mqtt5
 import pytest
 from fake_broker import FakeBroker, publish
 
-from pipelines.collect import Collector
+from pipelines.collect import Collector, Workers
 from pipelines.collect.packets import Reader
 from pipelines.collect.preflight import check_window
 from pipelines.collect.session import Wanted, filters_for
@@ -128,7 +128,9 @@ def test_workers_share_telemetry_and_each_hears_all_consents_first() -> None:
         assert broker.hear(mqtt5.UnsubscribePacket).patterns == ["rocade/v1/+/+"]
     assert filters[2] == Wanted("$share/rocade/ovms/+/+/metric/#", 0)
     with pytest.raises(SettingsError, match="several workers need MQTT 5"):
-        open_session(load_settings(mqtt_version="3.1.1"), filters, print)
+        check_window(load_settings(mqtt_version="3.1.1"), shared=True)
+    with pytest.raises(SettingsError, match="several workers need MQTT 5"):
+        Workers(load_settings(mqtt_version="3.1.1"), 2)
 
 
 @pytest.mark.parametrize(
