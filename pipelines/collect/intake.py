@@ -48,7 +48,6 @@ _NAMES_KEPT = 200_000
 _DAY_MS = 86_400_000
 _DAY_US = 86_400_000_000
 _KEPT_BYTES = 1024  # of a payload that is too long to be kept whole
-_UNTIMED = frozenset(("ovms", "teslamate"))
 _SERVICE = Timeline((ALWAYS,), (LEVELS.index("service"),))
 
 
@@ -64,7 +63,7 @@ class Taken:
         duplicates: messages that were durable already.
         silent: messages of which nothing may be kept: of silent cars, or of a month whose key was destroyed.
         ignored: messages that are neither telemetry nor consent.
-        stale: messages that the broker had retained, in formats that do not tell of when they are.
+        stale: messages that the broker had retained and that do not tell of when they are.
         unknown: readings kept of signals that the catalogue does not have.
     """
 
@@ -183,7 +182,7 @@ class Intake:
             elif len(work.taken.held) < self._room and self._is_new(vehicle):
                 work.taken.held.append(message)
                 return
-        if not any(timeline.levels):
+        if timeline.silent:
             work.taken.silent += 1
             return
         try:
@@ -198,12 +197,12 @@ class Intake:
             Unreadable: nothing of it was taken in.
         """
         name = format_of(message.content_type, place)
-        if message.retained and name in _UNTIMED:
-            work.taken.stale += 1
-            return
         if len(message.payload) > self._largest_bytes:
             raise _too_large(message.payload, self._largest_bytes)
         batch = self._decoders[name](message, place)
+        if message.retained and batch.boot is None and not batch.seq:  # it does not tell of when it is
+            work.taken.stale += 1
+            return
         believable = self._oldest_ms <= batch.t0_ms <= message.received_ms + self._ahead_ms
         month_ms = batch.t0_ms if believable else message.received_ms
         try:

@@ -163,6 +163,18 @@ def test_retained_values_of_unknown_age_are_left_out(taking: Intake, message: Ca
     assert (taken.readings.num_rows, taken.stale) == (0, 1)
 
 
+@pytest.mark.parametrize(("times", "stale"), [({"t": -5}, 1), ({}, 1), ({"bt": NOW / 1000}, 0)])
+def test_retained_senml_is_left_out_where_its_times_are_relative(
+    inlet: Inlet, taking: Intake, message: Callable[..., Message], times: dict[str, float], stale: int
+) -> None:
+    inlet.consent("CAR1")
+    pack = [{"n": "Vehicle.Speed", "u": "m/s", "v": 10} | times]
+    said = {"content_type": "application/senml+json"}
+    taken = taking.take([message(pack, retained=True, **said)])
+    assert (taken.readings.num_rows, taken.stale) == (1 - stale, stale)
+    assert taking.take([message(pack, mid=2, **said)]).readings.num_rows == stale  # live it is taken in
+
+
 def event(value: str, ts: str = "2026-02-02T02:40:00Z") -> str:
     return json.dumps({"action": "subscription", "data": {"path": "Vehicle.Speed", "dp": {"value": value, "ts": ts}}})
 
