@@ -69,11 +69,6 @@ class Durable:
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
-    @property
-    def stuck(self) -> bool:
-        """Whether the disk does not take what is there."""
-        return self._meter.stuck_since is not None
-
     def start(self) -> None:
         """Begin."""
         self._thread.start()
@@ -166,10 +161,8 @@ class Durable:
     def _settle(self, batch: _Batch) -> None:
         taken = batch.taken
         if taken.readings.num_rows or taken.rejected.num_rows:
-            began = time.monotonic()
             self._retry(lambda: self._journal.append(self._number, taken.readings, taken.rejected), None)
             self._number += 1
-            self._meter.journalled(time.monotonic() - began)
         for message in (*batch.before, *batch.fresh):
             message.done = True
         for message in taken.held:

@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipelines.collect.landing import land
-from pipelines.errors import RocadeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +80,8 @@ class Lander:
             began = time.monotonic()
             report = land(self._lake, journal, self._once)
             self._meter.landed(report, time.monotonic() - began)
+        if self._once is not None:
+            self._meter.landed_before = self._once.dropped
 
     def _run(self) -> None:
         delay, forgot = self._every_s, time.monotonic()
@@ -91,7 +92,7 @@ class Lander:
                 self._once.seen.forget((time.time() - self._horizon_s) * 1000)
             try:
                 self.land()
-            except (RocadeError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - else the thread ends unheard, and the journal grows under "up"
                 self._meter.not_landed(str(error))
                 delay = min(self._every_s * 2 ** min(self._meter.failed, 10), _LONGEST_S)
                 if not failed:

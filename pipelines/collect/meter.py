@@ -38,6 +38,9 @@ class CollectReport:
         duplicates: messages that were durable already.
         silent: messages of which nothing may be kept.
         redelivered: messages that the broker marked as sent before.
+        stale: retained messages that do not tell of when they are.
+        unknown: readings of signals that the catalogue does not have.
+        landed_before: messages dropped on landing, as another worker's or a former run's had landed.
         segments: journal segments landed, of former runs too.
         commits: versions of the lake's tables made.
         seconds: how long it ran.
@@ -50,6 +53,9 @@ class CollectReport:
     duplicates: int
     silent: int
     redelivered: int
+    stale: int
+    unknown: int
+    landed_before: int
     segments: int
     commits: int
     seconds: float
@@ -64,10 +70,9 @@ class Meter:
         messages: of them, telemetry and consent.
         durable: messages that are journalled, or of which nothing is to be kept.
         acknowledged: messages of which the broker was told.
-        last_ms: when the last message was received, epoch milliseconds.
         stuck_since: epoch seconds since when the disk takes nothing; None when it does.
         batches: messages in batches, counted under the ends in ``BATCHES``, and one more above them.
-        commit_s: seconds of the last landing; ``commits_s`` of all of them.
+        commit_s: seconds of the last landing.
         failed: landings that failed, one after the other until now.
     """
 
@@ -78,19 +83,18 @@ class Meter:
     duplicates: int = 0
     silent: int = 0
     redelivered: int = 0
+    stale: int = 0
+    unknown: int = 0
+    landed_before: int = 0
     durable: int = 0
     acknowledged: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
-    last_ms: float = 0.0
     stuck_since: float | None = None
     batches: list[int] = field(default_factory=lambda: [0] * (len(BATCHES) + 1))
-    batched: int = 0
-    journal_s: float = 0.0
     segments: int = 0
     commits: int = 0
     landings: int = 0
     commit_s: float = 0.0
-    commits_s: float = 0.0
     failed: int = 0
     fault: str | None = None
     began: float = field(default_factory=time.monotonic)
@@ -99,12 +103,6 @@ class Meter:
         """A batch was taken from the session."""
         self.received += len(batch)
         self.batches[bisect_left(BATCHES, len(batch))] += 1
-        self.batched += len(batch)
-        self.last_ms = batch[-1].received_ms
-
-    def journalled(self, seconds: float) -> None:
-        """A segment is durable."""
-        self.journal_s += seconds
 
     def settled(self, taken: Taken, fresh: Sequence[Message], acknowledged: Sequence[Message]) -> None:
         """A batch is durable, and some messages were acknowledged."""
@@ -114,6 +112,8 @@ class Meter:
         self.readings += taken.readings.num_rows
         self.duplicates += taken.duplicates
         self.silent += taken.silent
+        self.stale += taken.stale
+        self.unknown += taken.unknown
         self.durable += len(fresh) - len(taken.held)
         self.acknowledged += len(acknowledged)
         if taken.rejected.num_rows:
@@ -127,7 +127,6 @@ class Meter:
         if report.segments:
             self.landings += 1
             self.commit_s = seconds
-            self.commits_s += seconds
 
     def not_landed(self, fault: str) -> None:
         """A landing failed."""
@@ -144,6 +143,9 @@ class Meter:
             duplicates=self.duplicates,
             silent=self.silent,
             redelivered=self.redelivered,
+            stale=self.stale,
+            unknown=self.unknown,
+            landed_before=self.landed_before,
             segments=self.segments,
             commits=self.commits,
             seconds=time.monotonic() - self.began,

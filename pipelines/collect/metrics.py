@@ -31,6 +31,9 @@ _COUNTERS = {
     "redelivered": "Messages that the broker marked as sent before",
     "duplicates": "Messages that were durable already",
     "silent": "Messages of which nothing may be kept",
+    "stale": "Retained messages that do not tell of when they are",
+    "unknown": "Readings of signals that the catalogue does not have",
+    "landed_before": "Messages dropped on landing, as another worker's or a former run's had landed",
     "readings": "Readings made durable",
     "landings": "Landings in the lake",
 }
@@ -73,7 +76,8 @@ class _Figures:
         for name, meaning in _COUNTERS.items():
             counter = CounterMetricFamily(f"rocade_{name}", meaning, labels=["collector"])
             for each in found:
-                counter.add_metric([each.name], each.figures[name])
+                if name in each.figures:  # an earlier version, stopped since, may not have counted it
+                    counter.add_metric([each.name], each.figures[name])
             yield counter
         reasons = CounterMetricFamily("rocade_quarantined", "Rows in quarantine", labels=["collector", "reason"])
         for each in found:
@@ -81,7 +85,7 @@ class _Figures:
                 reasons.add_metric([each.name, reason], count)
         yield reasons
         gauges: dict[str, tuple[str, Callable[[Status], float]]] = {
-            "lag_seconds": ("Age of the oldest message received and not in the lake", lambda each: each.lag_s),
+            "lag_seconds": ("Age of the oldest journal segment that waits for the lake", lambda each: each.lag_s),
             "segments_waiting": ("Journal segments that wait for the lake", lambda each: each.segments),
             "journal_bytes": ("Their size", lambda each: each.journal_bytes),
             "up": ("Whether the collector is at work and connected", lambda each: float(each.state == "up")),
@@ -102,5 +106,5 @@ class _Figures:
             for end, count in zip((*map(str, BATCHES), "+Inf"), each.figures["batches"], strict=True):
                 total += count
                 buckets.append((end, total))
-            sizes.add_metric([each.name], buckets, each.figures["batched"])
+            sizes.add_metric([each.name], buckets, each.figures["received"])
         yield sizes

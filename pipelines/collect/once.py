@@ -32,11 +32,14 @@ class Once:
 
     Args:
         seen: what the lake has.
+
+    Attributes:
+        dropped: messages that had landed before, of the segments that are settled.
     """
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
-        self.dropped = 0
+        self.dropped = self._dropping = 0
         self._coming: dict[tuple[str, str, int], float] = {}
         self._poison: set[tuple[str, bytes]] = set()
 
@@ -49,6 +52,7 @@ class Once:
         fresh: dict[tuple[str, str, int], bool] = {}
         readings = _only(readings, self._new(readings, fresh))
         rejected = _only(rejected, self._new(rejected, fresh))
+        self._dropping += sum(not new for new in fresh.values())
         whole = rejected.column("payload").is_valid().to_numpy()
         if whole.any():
             rejected = _only(rejected, self._unheard(rejected, whole))
@@ -71,12 +75,14 @@ class Once:
             self.seen.add(vehicle, boot, seq, seq, at_ms)
         for name, payload in self._poison:
             self.seen.add_poison(name, payload)
+        self.dropped += self._dropping
         self.abandon()
 
     def abandon(self) -> None:
         """What was admitted has not landed: it will be asked about again."""
         self._coming.clear()
         self._poison.clear()
+        self._dropping = 0
 
     def _new(self, rows: pa.Table, fresh: dict[tuple[str, str, int], bool]) -> NDArray[np.bool_]:
         """Whether each row belongs to a message that is new; ``fresh`` carries the answers of this segment."""
@@ -101,8 +107,6 @@ class Once:
                 new = fresh[key] = key not in coming and not has(*key)
                 if new:
                     coming[key] = received[index] / 1000
-                else:
-                    self.dropped += 1
             answers[index] = new
         return np.repeat(answers, np.diff(starts, append=len(change)))
 
@@ -117,7 +121,7 @@ class Once:
             known = (f"{kind}:{row['vehicle']}", row["payload"])
             if known in self._poison or self.seen.has_poison(*known):
                 keep[index] = False
-                self.dropped += 1
+                self._dropping += 1
             else:
                 self._poison.add(known)
         return keep

@@ -45,7 +45,7 @@ class Status:
             end; ``down`` when it ended otherwise.
         since: epoch seconds of its last sign of life.
         rate: messages a second, of late.
-        lag_s: age of the oldest message received and not in the lake, seconds.
+        lag_s: age of the oldest journal segment that waits for the lake, seconds.
         segments: journal segments that wait for the lake.
         journal_bytes: their size.
         hint: what an operator should know or do, or None.

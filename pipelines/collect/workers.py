@@ -32,7 +32,7 @@ from pipelines.collect.once import Once
 from pipelines.collect.preflight import TakenOver, check_window
 from pipelines.collect.recall import horizon, recall
 from pipelines.collect.status import Beat
-from pipelines.errors import CollectError, RocadeError, SettingsError
+from pipelines.errors import CollectError, RocadeError
 from pipelines.lake.store import Lake
 from pipelines.progress import Progress, Silent
 
@@ -66,13 +66,7 @@ class Workers:
     def __init__(
         self, settings: Settings, count: int, *, until: Until | None = None, progress: Progress | None = None
     ) -> None:
-        check_window(settings)
-        if settings.mqtt_version != "5":
-            raise SettingsError(
-                "several workers need MQTT 5: shared subscriptions are not in 3.1.1",
-                where="setting ROCADE_MQTT_VERSION",
-                fix="set it to 5, or run a single worker",
-            )
+        check_window(settings, shared=True)
         self.ready = threading.Event()
         self._settings, self._until = settings, until or Until()
         self._progress = progress or Silent()
@@ -210,8 +204,8 @@ class Workers:
             for report in worker.reports:
                 whole.quarantined.update(report.pop("quarantined"))
                 total.update(report)
-        for name in ("messages", "consents", "readings", "duplicates", "silent", "redelivered"):
-            setattr(whole, name, total[name])
+        for name in ("messages", "consents", "readings", "duplicates", "silent", "redelivered", "stale", "unknown"):
+            setattr(whole, name, getattr(whole, name) + total[name])
         return whole.report()
 
 

@@ -161,6 +161,43 @@ def test_a_landing_that_takes_long_is_followed_by_the_next_at_once(
         assert len(waits) == 3
 
 
+def test_whatever_goes_wrong_in_a_landing_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = [KeyError("what nobody thought of"), ValueError("nor of this")]
+    landed = threading.Event()
+
+    def land(*_: object) -> LandReport:
+        if faults:
+            raise faults.pop(0)
+        landed.set()
+        return LandReport()
+
+    monkeypatch.setattr(lander, "land", land)
+    notes: list[str] = []
+    meter = Meter()
+    at_work = Lander(Lake(tmp_path / "lake"), [Journal(tmp_path / "journal")], 0.01, meter, notes.append)
+    at_work.start()
+    assert landed.wait(5)
+    at_work.stop()
+    assert "what nobody thought of" in notes[0]
+    assert "after 2 failures" in notes[1]
+    assert meter.failed == 0
+
+
+def test_what_is_dropped_counts_once_it_has_landed() -> None:
+    once = Once(Seen())
+    once.admit(readings(1), rejected())
+    once.settle()
+    for give_up in (True, False):  # a commit that failed is tried again
+        once.admit(pa.concat_tables([readings(1), readings(2)]), rejected())
+        once.abandon() if give_up else once.settle()
+        assert once.dropped == (0 if give_up else 1)
+    once.finish(readings(2), rejected())  # these have landed: their rows are not dropped
+    once.settle()
+    assert once.dropped == 1
+
+
 def test_rows_that_name_no_message_pass_between_those_that_do() -> None:
     rows = pa.concat_tables([readings(1), readings(2), readings(1)])
     nameless = rows.slice(2, 2).set_column(

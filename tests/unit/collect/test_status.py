@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 def meter(settings: Settings) -> Meter:
     meter = Meter(received=70, durable=60, acknowledged=50, redelivered=3, commit_s=0.25, landings=1)
     meter.quarantined.update({"not_json": 2})
-    meter.batches[2], meter.batches[3], meter.batched = 1, 1, 70
+    meter.batches[2] = meter.batches[3] = 1
     beat = Beat(settings, meter, None, settings.journal / "collector-1")
     beat.start()
     beat.stop()
