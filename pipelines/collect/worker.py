@@ -52,12 +52,14 @@ class _Talk:
 
     def advance(self, amount: float = 1, total: float | None = None) -> None:  # noqa: ARG002
         """Count, to be told soon."""
-        self._count += amount
+        with self._lock:
+            self._count += amount
 
     def tell(self) -> None:
         """Say how many came since the last time."""
-        if count := self._count:
-            self._count -= count
+        with self._lock:
+            count, self._count = self._count, 0.0
+        if count:
             self.say(received=count)
 
     def note(self, text: str) -> None:
