@@ -61,9 +61,6 @@ class Seen:
         self._poison: OrderedDict[bytes, None] = OrderedDict()
         self._uncounted: OrderedDict[tuple[str, int], int] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._boots)
-
     def has(self, vehicle: str, boot: str, seq: int) -> bool:
         """Whether that message is durable; ``vehicle`` is the pseudonym."""
         runs = self._boots.get((vehicle, boot))

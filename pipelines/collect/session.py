@@ -1,8 +1,8 @@
 """The MQTT session as the collector sees it: persistent, bounded, and acknowledged by hand.
 
-Belongs here: what a session promises, which of the two it is, and the inbox between its thread and the collector's.
-Does not: packets (session_mqtt5.py, session_paho.py), what the messages say (intake.py), whether a broker is safe to
-collect from (preflight.py).
+Belongs here: what a session promises, what is subscribed to, and the inbox between its thread and the collector's. Does
+not: which of the two it is (sessions.py), packets (session_mqtt5.py, session_paho.py), what the messages say (intake.py),
+whether a broker is safe to collect from (preflight.py).
 
 Three things that MQTT leaves to its users are settled by every session.
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
 
-Format = Literal["rocade", "senml", "arrow", "ovms", "teslamate", "viss"]
-
 NOWHERE = Place(None)
 """A topic that no car of ours can have."""
 

@@ -2,8 +2,7 @@
 
 In memory and in the journal, columns that repeat few values are dictionary arrays: an int32 a row instead of a string.
 The dictionaries of two tables differ, and may hold an entry twice or unused, so compare values, not indices.
-The lake has plain strings: Delta takes either and stores the same. Arrow does not sort dictionary arrays; ``plain``
-turns a table into one that it sorts.
+The lake has plain strings: Delta takes either and stores the same.
 """
 
 from __future__ import annotations
@@ -66,11 +65,3 @@ QUARANTINE_SCHEMA = pa.schema(
     ]
 )
 """``quarantine.messages``: a rejected reading, or a whole message with its bytes; ``day`` is the UTC day of receipt."""
-
-
-def plain(rows: pa.Table) -> pa.Table:
-    """``rows`` with strings in place of dictionary arrays."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in rows.schema
-    ]
-    return rows.cast(pa.schema(fields))

@@ -2,7 +2,7 @@
 
 A car's consent is a timeline: a level rules from its timestamp on, until the next. Before the first entry, and for a
 car that never said anything, the level is silent. Belongs here: timelines and the ledger that keeps them. Does not:
-the wire format of a consent message (collect/formats.py), dropping rows (collect/intake.py).
+the wire format of a consent message (collect/formats/consent.py), dropping rows (collect/intake.py).
 
 The ledger is an append-only file of JSON lines, a line a change, synced before the message that caused it is
 acknowledged. Each line holds what the car said and the whole timeline that follows from it, so that the last line of
@@ -124,10 +124,6 @@ class ConsentLedger:
             return UNKNOWN
         name = self._name(vehicle)
         return self._written.get(name) or self._silent.get(name) or UNKNOWN
-
-    def knows(self, vehicle: str) -> bool:
-        """Whether ``vehicle`` has ever said anything."""
-        return self.timeline(vehicle) is not UNKNOWN
 
     def record(self, vehicle: str, level: int, since_ms: float, received_ms: float) -> bool:
         """Take up what a car says; on disk with the next ``flush``.

@@ -11,6 +11,7 @@ from pipelines.collect import intake as intake_module
 from pipelines.collect.formats import Message
 from pipelines.collect.tables import QUARANTINE_SCHEMA, READINGS_SCHEMA
 from pipelines.contracts.signals import load_signals
+from pipelines.privacy.consent import UNKNOWN
 from pipelines.privacy.pseudonyms import KeyDestroyed
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def test_a_bad_consent_of_a_silent_car_is_told_without_the_car(inlet: Inlet, mes
     assert row["reason"] == "bad_consent"
     assert row["vehicle"] is row["payload"] is None
     assert "CAR9" not in str(row)
-    assert not inlet.ledger.knows("CAR9")
+    assert inlet.ledger.timeline("CAR9") is UNKNOWN
     assert b"CAR9" not in everything_under(tmp_path)
 
 
