@@ -61,8 +61,8 @@ class Moment(NamedTuple):
     soc: Array
 
 
-def fresh(park: Park, soc: float = SOC_TARGET) -> Charge:
-    """Powertrains that have not moved yet."""
+def fresh(park: Park, soc: float | Array = SOC_TARGET) -> Charge:
+    """Powertrains that have not moved yet, their batteries' charge ``soc`` (one for all, or of shape (n,))."""
     zero = np.zeros(len(park.model))
     return Charge(zero, np.full(len(park.model), soc), zero)
 

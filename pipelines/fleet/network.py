@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.fleet.communes import communes
-from pipelines.fleet.roads import EARTH_M, SPACING_M, Road, Way, kind_of, make_road
+from pipelines.fleet.roads import SPACING_M, Way, distance_m, kind_of, make_road
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,12 +59,8 @@ class Place:
 @cache
 def distances_m() -> Array:
     """Great-circle distances between all communes, shape (communes, communes)."""
-    latitude, longitude = (
-        np.radians([getattr(each, name) for each in communes()]) for name in ("latitude", "longitude")
-    )
-    north, east = latitude[:, None] - latitude, longitude[:, None] - longitude
-    half = np.sin(north / 2) ** 2 + np.cos(latitude[:, None]) * np.cos(latitude) * np.sin(east / 2) ** 2
-    return np.asarray(2 * EARTH_M * np.arcsin(np.sqrt(half)))
+    latitude, longitude = np.array([(each.latitude, each.longitude) for each in communes()]).T
+    return distance_m(latitude[:, None], longitude[:, None], latitude, longitude)
 
 
 @cache
@@ -82,7 +78,7 @@ def neighbours() -> tuple[tuple[int, int], ...]:
 
 
 @cache
-def road(one: int, other: int) -> Road:
+def road(one: int, other: int) -> Way:
     """The road between two neighbours, seen from ``one``: the same road for both directions."""
     if one > other:
         return _reversed(road(other, one))
@@ -142,7 +138,7 @@ def _quickest() -> NDArray[np.int64]:
     return following
 
 
-def _reversed(forward: Road) -> Road:
+def _reversed(forward: Way) -> Way:
     length = forward.length_m
     names = ("latitude", "longitude", "altitude_m", "limit_ms", "is_town")
     turned = {name: getattr(forward, name)[::-1] for name in names}

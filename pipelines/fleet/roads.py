@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.fleet.communes import Commune
 
     Array = NDArray[np.float64]
+    Degrees = float | Array
 
 RoadClass = Literal["street", "country", "motorway"]
 
@@ -82,26 +83,17 @@ class Way:
         )
 
 
-@dataclass(frozen=True)
-class Road(Way):
-    """The way from a commune to a neighbour, and its class ``kind``."""
-
-    kind: RoadClass
-
-
-def distance_m(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:
-    """Great-circle distance in metres (haversine)."""
-    north, east = math.radians(latitude2 - latitude), math.radians(longitude2 - longitude)
-    half = (
-        math.sin(north / 2) ** 2
-        + math.cos(math.radians(latitude)) * math.cos(math.radians(latitude2)) * math.sin(east / 2) ** 2
-    )
-    return 2 * EARTH_M * math.asin(math.sqrt(half))
+def distance_m(latitude: Degrees, longitude: Degrees, latitude2: Degrees, longitude2: Degrees) -> Array:
+    """Great-circle distance in metres (haversine), of the shape that the four (in degrees) have together."""
+    one, other = np.radians(latitude), np.radians(latitude2)
+    north, east = other - one, np.radians(longitude2) - np.radians(longitude)
+    half = np.sin(north / 2) ** 2 + np.cos(one) * np.cos(other) * np.sin(east / 2) ** 2
+    return np.asarray(2 * EARTH_M * np.arcsin(np.sqrt(half)))
 
 
 def straight_m(origin: Commune, destination: Commune) -> float:
     """Great-circle distance of two communes in metres."""
-    return distance_m(origin.latitude, origin.longitude, destination.latitude, destination.longitude)
+    return float(distance_m(origin.latitude, origin.longitude, destination.latitude, destination.longitude))
 
 
 def kind_of(origin: Commune, destination: Commune) -> RoadClass:
@@ -112,7 +104,7 @@ def kind_of(origin: Commune, destination: Commune) -> RoadClass:
     return "country" if straight <= _COUNTRY_M else "motorway"
 
 
-def make_road(origin: Commune, destination: Commune) -> Road:
+def make_road(origin: Commune, destination: Commune) -> Way:
     """The road between two communes; always the same."""
     kind = kind_of(origin, destination)
     rng = np.random.default_rng([_WORLD, int(origin.insee), int(destination.insee)])
@@ -128,8 +120,7 @@ def make_road(origin: Commune, destination: Commune) -> Road:
     limit, is_town = _limits(kind, way, origin, destination, rng)
     bend = np.sqrt(_SIDE_MS2 / np.maximum(np.abs(curvature), 1e-6))
     potholes = _scattered(way[-1], _POTHOLE_M[kind], rng)
-    return Road(
-        kind=kind,
+    return Way(
         way_m=way,
         latitude=origin.latitude + np.degrees(y / EARTH_M),
         longitude=origin.longitude + np.degrees(x / (EARTH_M * math.cos(middle))),

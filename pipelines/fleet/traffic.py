@@ -67,8 +67,7 @@ class Traffic:
 
     def __init__(self, park: Park, legs: Sequence[Leg], rng: np.random.Generator, hz: float, soc: Array) -> None:
         self._park, self._rng, self._dt = park, rng, 1 / hz
-        self._charge = drive.fresh(park)
-        self._charge.soc = soc.copy()
+        self._charge = drive.fresh(park, soc)
         self._acceleration = np.array([leg.style.acceleration for leg in legs])
         self._shift = np.array([leg.shift_rpm for leg in legs])
         self._length = np.array([leg.route.length_m for leg in legs])

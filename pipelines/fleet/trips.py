@@ -101,9 +101,7 @@ def _driven(
     shift = np.array([plan.shift_rpm for plan in plans])
     if (cycle := plans[0].cycle) is not None:
         speed, grade = cycle.at(hz)
-        start = drive.fresh(cars)
-        start.soc = charge
-        steps = drive.along(cars, speed, grade, shift, hz, start)
+        steps = drive.along(cars, speed, grade, shift, hz, drive.fresh(cars, charge))
         return [Moment(*(np.array([getattr(each, name)[place] for each in steps]) for name in Moment._fields))
                 for place in range(len(plans))]  # fmt: skip
     legs = [Leg(plan.route, plan.driver.style, plan.shift_rpm) for plan in plans]
@@ -158,21 +156,18 @@ def _trip(
 
 def _position(plan: Plan, moment: Moment, hz: float, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     """Where a receiver thinks it is; the heading stays what it was while the car stands."""
-    route = plan.route
-    at = np.minimum(moment.way, route.length_m)
-    latitude, longitude, altitude = (
-        np.interp(at, route.way_m, line) for line in (route.latitude, route.longitude, route.altitude_m)
-    )
+    samples = len(moment.way)
+    latitude, longitude, altitude = plan.route.at(moment.way)
     if plan.cycle is not None:
         altitude = altitude[0] + np.cumsum(moment.slope * moment.speed / hz)
     narrow = np.cos(np.radians(latitude))
     east, north = np.gradient(longitude) * narrow, np.gradient(latitude)
     moves = (east != 0) | (north != 0)
-    last = np.maximum.accumulate(np.where(moves, np.arange(len(at)), -1))
+    last = np.maximum.accumulate(np.where(moves, np.arange(samples), -1))
     heading = (np.degrees(np.arctan2(east, north)) % 360)[np.where(last < 0, int(np.argmax(moves)), last)]
     return (
-        latitude + _wandering(len(at), hz, rng) / _DEGREE_M,
-        longitude + _wandering(len(at), hz, rng) / _DEGREE_M / narrow,
+        latitude + _wandering(samples, hz, rng) / _DEGREE_M,
+        longitude + _wandering(samples, hz, rng) / _DEGREE_M / narrow,
         altitude,
         heading,
     )

@@ -35,21 +35,17 @@ _URBAN_REPEATS = 4
 _URBAN_SECONDS = _URBAN[-1][0]
 
 
-def nedc(hz: float = 1) -> NDArray[np.float64]:
-    """Speed in m/s at 0, 1/hz, … 1180 s.
-
-    Args:
-        hz: samples a second.
-    """
+def nedc() -> NDArray[np.float64]:
+    """Speed in m/s at 0, 1, … 1180 s: all corners are at whole seconds, so nothing lies between."""
     corners = [
         (repeat * _URBAN_SECONDS + second, speed) for repeat in range(_URBAN_REPEATS) for second, speed in _URBAN
     ]
     corners += [(_URBAN_REPEATS * _URBAN_SECONDS + second, speed) for second, speed in _EXTRA_URBAN]
     seconds, speeds = np.array(corners, dtype=float).T
-    return np.asarray(np.interp(np.arange(0, SECONDS + 0.5 / hz, 1 / hz), seconds, speeds) / 3.6)
+    return np.asarray(np.interp(np.arange(SECONDS + 1), seconds, speeds) / 3.6)
 
 
 def nedc_cycle() -> Cycle:
-    """The same as a cycle, a point a second, on the flat."""
+    """The same as a cycle, a point a second, on the flat; ``Cycle.at`` samples it at other rates."""
     speed = nedc()
     return Cycle("nedc", np.arange(len(speed), dtype=float), speed, np.zeros(len(speed)))
