@@ -13,7 +13,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from pipelines.fleet import signals
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from pipelines.fleet.batches import Wire
     from pipelines.fleet.drive import Moment
-    from pipelines.fleet.models import Park
     from pipelines.fleet.network import Route
     from pipelines.fleet.vehicles import Car
 
@@ -222,7 +220,7 @@ class _Cohort:
         flat = type(moments[0])(*(np.stack(column)[:, kind].T.ravel() for column in zip(*moments, strict=True)))
         place = np.repeat(kind, rows)
         truth = signals.Truth(
-            _repeated(self._cars, place),
+            self._cars.take(place),
             flat,
             np.tile(instants, cars),
             odometers[:, kind].T.ravel(),
@@ -267,13 +265,7 @@ def _row_messages(
     for place, head in enumerate(heads):
         mine = values[place * count : (place + 1) * count]
         rows = list(zip(instants, mine, strict=True))
-        if wire != "json":
-            yield encode(Head(head.vehicle, head.boot, seq, head.driver), rows, wire)
-            continue
-        t0 = instants[0]
-        body = {"vss": "6.0", "boot": head.boot, "seq": seq, "t0": t0, "driver": head.driver}
-        payload = orjson.dumps({**body, "rows": [[instant - t0, row] for instant, row in rows]})
-        yield Message(head.vehicle, payload, instants[-1], count, count * len(paths))
+        yield encode(Head(head.vehicle, head.boot, seq, head.driver), rows, wire)
 
 
 def _arrow_messages(
@@ -299,8 +291,3 @@ def _routes(count: int, day: date, seed: int) -> list[Route]:
         travel = next(travels(day, np.random.default_rng([seed, place, 7])))
         found.append(round_trip(travel.origin, travel.destination))
     return found
-
-
-def _repeated(cars: Park, place: NDArray[np.int64]) -> Park:
-    """The parameters once for each instant; ``place`` as in ``Park.take``."""
-    return cars.take(place)
