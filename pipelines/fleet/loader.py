@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
 
-WINDOW = 20_000
-"""Messages on their way at most; the broker's Receive Maximum makes it smaller (Mosquitto: ``max_inflight_messages``)."""
-
 _PORT = 1883
+_WINDOW = (
+    20_000  # messages on their way at most; the broker's Receive Maximum (Mosquitto: max_inflight_messages) may be less
+)
 _IDS = 65_535  # packet ids go from 1 to here
 _CHUNK = 1 << 18
 _PATIENCE_S = 60.0  # without a single acknowledgement, before the broker is taken for gone
@@ -62,7 +62,7 @@ class Packets:
 
 
 @dataclass(frozen=True)
-class Load:
+class Acknowledged:
     """What the broker has acknowledged.
 
     Args:
@@ -76,11 +76,6 @@ class Load:
     payload_bytes: int
     seconds: float
     unheard: int
-
-    @property
-    def messages_per_s(self) -> float:
-        """Acknowledged messages a second."""
-        return self.messages / self.seconds if self.seconds else 0.0
 
 
 def packets(messages: Iterable[tuple[str, bytes]], content_type: str = JSON_BATCH, *, retain: bool = False) -> Packets:
@@ -110,11 +105,10 @@ class Loader:
 
         with Loader(settings) as loader:
             loader.send(packets((topic, payload) for …))
-        loader.load.messages_per_s
+        loader.load.messages
 
     Args:
         settings: which broker; ``mqtt://`` only, user and password as in the address.
-        window: messages on their way at most.
         rate: messages a second at most; as fast as the broker takes them when absent.
 
     Raises:
@@ -122,7 +116,7 @@ class Loader:
         CollectError: the broker cannot be reached, refuses us or a message, or stops answering.
     """
 
-    def __init__(self, settings: Settings, *, window: int = WINDOW, rate: float | None = None) -> None:
+    def __init__(self, settings: Settings, *, rate: float | None = None) -> None:
         self._settings = settings
         place(settings)  # raises where the address makes no sense
         self._address = urlsplit(settings.mqtt_url)
@@ -132,7 +126,7 @@ class Loader:
                 where="setting ROCADE_MQTT_URL",
                 fix="use a listener without it (mqtt://), or send less with `rocade simulate`",
             )
-        self._window = min(window, _IDS)
+        self._window = _WINDOW
         self._rate = rate
         self._socket: socket.socket | None = None
         self._incoming = bytearray()
@@ -141,10 +135,10 @@ class Loader:
         self._heard = 0.0
 
     @property
-    def load(self) -> Load:
+    def load(self) -> Acknowledged:
         """What has been acknowledged so far."""
         begun = self._heard if self._begun is None else self._begun
-        return Load(self._acknowledged, self._payload_bytes, self._heard - begun, self._unheard)
+        return Acknowledged(self._acknowledged, self._payload_bytes, self._heard - begun, self._unheard)
 
     def send(self, batch: Packets) -> None:
         """Send all of ``batch`` once and return when the last byte has left; acknowledgements may still be missing.

@@ -88,11 +88,6 @@ class Model:
     cell: float = 0.985
     battery_kwh: float = 0.0
 
-    @property
-    def power_kw(self) -> float:
-        """The most that engine and motor give together."""
-        return self.engine_kw + self.motor_kw
-
 
 @dataclass(frozen=True)
 class Park:

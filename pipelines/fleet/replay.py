@@ -87,8 +87,8 @@ def replay(
         )
     logs = _logs(files, kind, settings, progress)
     if not kind.has_clock:
-        _set_clock([log for _, log in logs], start)
-    found = [_replayed(file, log, kind, car) for file, log in logs]
+        _set_clock([log for _, log in logs.values()], start)
+    found = [_replayed(file, digest, log, kind, car) for digest, (file, log) in logs.items()]
     replayed = tuple(sorted((file for file, _ in found), key=lambda file: file.drives[0].first))
     messages = sorted(chain.from_iterable(each for _, each in found), key=lambda message: message.ends_ms)
     _set_aside(rejects, replayed, settings, progress)
@@ -151,7 +151,8 @@ def _layout(files: Sequence[Path], name: str | None) -> Layout:
     return LAYOUTS[name]
 
 
-def _logs(files: Sequence[Path], layout: Layout, settings: Settings, progress: Progress) -> list[tuple[Path, Log]]:
+def _logs(files: Sequence[Path], layout: Layout, settings: Settings, progress: Progress) -> dict[str, tuple[Path, Log]]:
+    """Each file and its log, by the hash of its bytes."""
     newest = datetime.now(UTC) + timedelta(seconds=settings.clock_ahead_s)
     logs: dict[str, tuple[Path, Log]] = {}
     with progress.step("logs", len(files), "files") as step:
@@ -162,12 +163,12 @@ def _logs(files: Sequence[Path], layout: Layout, settings: Settings, progress: P
                 raise ConformError(
                     f"none of its {log.lines} lines can be published{first}", where=str(file), fix="leave this file out"
                 )
-            digest = _digest(file)
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
             if digest in logs:
                 raise SettingsError(f"{file} and {logs[digest][0]} hold the same bytes", fix="name each drive once")
             logs[digest] = (file, log)
             step.advance()
-    return list(logs.values())
+    return logs
 
 
 def _set_clock(logs: Sequence[Log], start: datetime | None) -> None:
@@ -184,8 +185,7 @@ def _set_clock(logs: Sequence[Log], start: datetime | None) -> None:
         begin += length + _APART
 
 
-def _replayed(file: Path, log: Log, layout: Layout, car: str) -> tuple[ReplayedFile, list[Message]]:
-    digest = _digest(file)
+def _replayed(file: Path, digest: str, log: Log, layout: Layout, car: str) -> tuple[ReplayedFile, list[Message]]:
     drives: list[ReplayedDrive] = []
     messages: list[Message] = []
     for drive in log.drives:
@@ -222,10 +222,6 @@ def _replayed(file: Path, log: Log, layout: Layout, car: str) -> tuple[ReplayedF
 def _identified(rows: Sequence[Row], identification: Mapping[str, Value]) -> list[Row]:
     (instant, values), *rest = rows
     return [(instant, {**identification, **values}), *rest]
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -188,10 +188,7 @@ def _label(file: Path, name: str, log: Log) -> None:
         log.remarks.append(f"no labelled events: there is no {labels.name} beside it")
         return
     sheet = read_sheet(labels, "driver_behavior", _LABELS, ",")
-    rows = log.rows
-    if not rows:
-        return
-    first, last = rows[0][0], rows[-1][0]
+    first, last = log.rows[0][0], log.rows[-1][0]
     for line in sheet.lines:
         event = _event(sheet, line, first, last)
         if isinstance(event, Fault):

@@ -151,7 +151,7 @@ def test_nobody_speeds_up_more_than_tyres_or_engine_allow() -> None:
         moments = along(car, wanted, np.zeros(40), np.array([6000.0]))
         acceleration, speed = column(moments, "acceleration")[:, 0], column(moments, "speed")[:, 0]
         assert acceleration.max() <= 0.85 * 9.81 * model.driven_share
-        assert column(moments, "wheel_w").max() <= model.power_kw * 1000
+        assert column(moments, "wheel_w").max() <= (model.engine_kw + model.motor_kw) * 1000
         hundred = np.interp(27.8, speed, np.arange(40.0))
         assert 4 < hundred < 16, (model.name, hundred)
 
