@@ -1,138 +1,45 @@
 """Small messages from cars into the lake: a real Mosquitto, a publisher and the collector on the same cores, QoS 1.
 
 Bars: 30,000 messages a second (230 bytes, 5 readings) for 60 s, durable before they are acknowledged, counted in the lake;
-p99 from the car to the lake under 5 s at half that; under 600 MB. Beside it the script that one writes in an afternoon
-(plain_collector.py). Then cars with 800 signals at their real rate: 10 in JSON (5.6 MB/s each, 20 GB an hour), 25 in Arrow row
-for row the same; `--only fusion --wire W --cars N [--hz 0]` tries another number, or 20 GB an hour of Arrow. `--short` is a few
-seconds; `--workers N`; `--rate R` what the publisher offers; `--backlog N` measures memory with N messages waiting at the
-broker, instead.
+p99 from the car to the lake under 5 s at half that; under 600 MB with 5 million messages waiting at the broker. Beside it the
+script that one writes in an afternoon (plain_collector.py). Then cars with 800 signals at their real rate: 10 in JSON
+(5.6 MB/s each, 20 GB an hour), 25 in Arrow row for row the same; `--only fusion --wire W --cars N [--hz 0]` tries another
+number, or 20 GB an hour of Arrow. `--short` is a few seconds; `--workers N`; `--rate R` what the publisher offers;
+`--backlog [N]` measures memory with N messages (5 million) waiting, instead. collecting.py starts the processes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from side_by_side import ROOT, SHORT, Row, report
+from collecting import broker, collecting, cpu_s, peaks_mb, running, said
+from side_by_side import SHORT, Row, report
 
-from pipelines.collect.status import collectors
 from pipelines.collect.tables import READINGS
 from pipelines.lake.duck import connect
 from pipelines.lake.store import Lake
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-HERE = Path(__file__).parent
 FUSION = {"json": 10, "arrow": 25}
 """Cars with 800 signals that have to be kept up with, by wire format."""
 FUSION_HZ = 117.0  # rows a second and car: 20 GB an hour of JSON
 _STEADY_S = 1.5  # the lag may grow by so much over a run
 _DRAINED_S = 8.0  # and this long after the last message all is in the lake
 READINGS_A_MESSAGE = 5
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Broker:
-    """Mosquitto as in docker/mosquitto.conf, without its locks."""
-
-    folder: Path
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"mqtt://127.0.0.1:{self.port}"
-
-
-@contextmanager
-def broker(folder: Path) -> Iterator[Broker]:
-    """A broker while the context is open."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        made = Broker(folder, probe.getsockname()[1])
-    shipped = (ROOT / "docker/mosquitto.conf").read_text(encoding="utf-8").splitlines()
-    kept = [line for line in shipped if line.startswith(("max_", "autosave", "persistent_client"))]
-    config = folder / "mosquitto.conf"
-    root = ["user root"] if os.geteuid() == 0 else []
-    here = [
-        f"listener {made.port} 127.0.0.1",
-        "allow_anonymous true",
-        f"persistence_location {folder}/",
-        "persistence true",
-    ]
-    config.write_text("\n".join([*root, *here, *kept]) + "\n", encoding="utf-8")
-    program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin") or sys.exit("no mosquitto here")
-    with (folder / "mosquitto.log").open("wb") as log:
-        made.process = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", made.port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield made
-    finally:
-        made.process.kill()
-        made.process.wait()
-
-
-@contextmanager
-def collecting(settings: Settings, workers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`rocade collect` while the context is open; ready when it is entered."""
-    environment = os.environ | {
-        "ROCADE_HOME": str(settings.root),
-        "ROCADE_MQTT_URL": settings.mqtt_url,
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "pipelines.cli", "collect", "--workers", str(workers), "--json"]
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
-    try:
-        names = [settings.collector_name] if workers == 1 else [f"collector-1-{k}" for k in range(1, workers + 1)]
-        while not set(names) <= {each.name for each in collectors(settings) if each.state == "up"}:
-            if child.poll() is not None:
-                sys.exit("the collector ended")
-            time.sleep(0.1)
-        time.sleep(0.5)
-        yield child
-    finally:
-        child.send_signal(signal.SIGTERM)
-        child.communicate()
-
-
-def publishing(url: str, seconds: float, rate: float, home: Path, *most: int) -> subprocess.Popen[str]:
-    """The publisher, under way."""
-    command = [sys.executable, HERE / "small_messages.py", url, str(seconds), str(rate), str(home), *map(str, most)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def said(publisher: subprocess.Popen[str]) -> dict[str, Any]:
-    """What it published, once it has ended."""
-    out = publisher.communicate()[0]
-    if publisher.returncode:
-        sys.exit("the publisher failed")
-    told: dict[str, Any] = json.loads(out)
-    return told
+BACKLOG, BACKLOG_MB = 5_000_000, 600
+"""Messages that wait at the broker, and the memory in which they have to be collected."""
 
 
 def counted(settings: Settings) -> tuple[int, int]:
@@ -156,26 +63,13 @@ def rows_in(settings: Settings) -> int:
     return sum(pq.read_metadata(each.path).num_rows for each in lake.snapshot(READINGS).files)
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its children that are alive."""
-    total = 0.0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(folder.name) == pid or int(words[1]) == pid:
-            total += (int(words[11]) + int(words[12])) / _TICKS
-    return total
-
-
-def throughput(folder: Path, workers: int, seconds: float, rate: float) -> tuple[float, float]:
-    """Messages a second into the lake, and peak MB of the collector's processes together."""
+def throughput(folder: Path, workers: int, seconds: float, rate: float) -> float:
+    """Messages a second into the lake."""
     with broker(folder) as made:
         settings = Settings(home=folder / "home", mqtt_url=made.url)
         with collecting(settings, workers) as child:
-            before = cpu_s(child.pid), cpu_s(made.process.pid if made.process else 0)
-            told = said(publishing(made.url, seconds, rate, folder / "home"))
+            before = cpu_s(child.pid), cpu_s(made.pid)
+            told = said(running("small_messages.py", made.url, seconds, rate, folder / "home"))
             wanted = told["messages"] * READINGS_A_MESSAGE
             end = time.time() + 120
             while rows_in(settings) < wanted and time.time() < end:
@@ -183,10 +77,10 @@ def throughput(folder: Path, workers: int, seconds: float, rate: float) -> tuple
             took = time.time() - told["began"]
             used = [
                 (cpu_s(child.pid) - before[0]) / told["messages"] * 1e6,
-                (cpu_s(made.process.pid if made.process else 0) - before[1]) / told["messages"] * 1e6,
+                (cpu_s(made.pid) - before[1]) / told["messages"] * 1e6,
                 told["cpu_s"] / told["messages"] * 1e6,
             ]
-            memory = [each.figures["peak_mb"] for each in collectors(settings) if each.figures]
+            memory = list(peaks_mb(settings).values())
         messages, readings = counted(settings)
     if (messages, readings) != (told["messages"], wanted):
         sys.exit(f"published {told['messages']} messages, in the lake are {messages}, with {readings} readings")
@@ -196,7 +90,7 @@ def throughput(folder: Path, workers: int, seconds: float, rate: float) -> tuple
         f"{took - (told['ended'] - told['began']):.1f} s after the last; CPU us a message: collector {used[0]:.1f}, broker "
         f"{used[1]:.1f}, publisher {used[2]:.1f}; MB {memory}"
     )
-    return told["messages"] / took, sum(memory)
+    return told["messages"] / took
 
 
 def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
@@ -205,7 +99,7 @@ def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
         settings = Settings(home=folder / "home", mqtt_url=made.url)
         lake, late, seen = Lake(settings.lake), [], set()
         with collecting(settings, workers):
-            publisher = publishing(made.url, seconds, rate, folder / "home")
+            publisher = running("small_messages.py", made.url, seconds, rate, folder / "home")
             over: float | None = None
             while over is None or time.time() < over + (3 if SHORT else 6):
                 if publisher.poll() is not None and over is None:
@@ -228,14 +122,8 @@ def fusion(folder: Path, workers: int, seconds: float, cars: int, wire: str, hz:
     with broker(folder) as made:
         settings = Settings(home=folder / "home", mqtt_url=made.url)
         with collecting(settings, workers) as child:
-            words = [made.url, seconds, cars, wire, hz, folder / "home"]
-            before = cpu_s(child.pid), cpu_s(made.process.pid if made.process else 0)
-            publisher = subprocess.Popen(
-                [sys.executable, HERE / "fusion_messages.py", *map(str, words)],
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            before = cpu_s(child.pid), cpu_s(made.pid)
+            publisher = running("fusion_messages.py", made.url, seconds, cars, wire, hz, folder / "home")
             while publisher.poll() is None:
                 samples.append((time.time(), rows_in(settings)))
                 time.sleep(0.5)
@@ -243,8 +131,8 @@ def fusion(folder: Path, workers: int, seconds: float, cars: int, wire: str, hz:
             while (found := rows_in(settings)) < told["readings"] and time.time() < told["ended"] + 60:
                 time.sleep(0.1)
             done = time.time()
-            used = [cpu_s(child.pid) - before[0], cpu_s(made.process.pid if made.process else 0) - before[1]]
-            memory = {each.name: round(each.figures["peak_mb"]) for each in collectors(settings) if each.figures}
+            used = [cpu_s(child.pid) - before[0], cpu_s(made.pid) - before[1]]
+            memory = {name: round(peak) for name, peak in peaks_mb(settings).items()}
         found = rows_in(settings)
     if found != told["readings"]:
         sys.exit(f"published {told['readings']:,} readings, in the lake are {found:,}")
@@ -277,12 +165,10 @@ def plain(folder: Path, seconds: float, rate: float) -> float:
     with broker(folder) as made:
         out = folder / "plain"
         out.mkdir()
-        child = subprocess.Popen(
-            [sys.executable, HERE / "plain_collector.py", str(made.port), out], stdout=subprocess.PIPE, text=True
-        )
+        child = running("plain_collector.py", made.port, out)
         if child.stdout is None or child.stdout.readline() != "ready\n":
             sys.exit("the plain script does not start")
-        told = said(publishing(made.url, seconds, rate, folder / "home"))
+        told = said(running("small_messages.py", made.url, seconds, rate, folder / "home"))
         rows, still = 0, time.time()
         ended = still
         while time.time() - still < 3:
@@ -298,21 +184,24 @@ def plain(folder: Path, seconds: float, rate: float) -> float:
     return rows / READINGS_A_MESSAGE / (ended - told["began"])
 
 
-def backlog(folder: Path, workers: int, count: int) -> None:
-    """Peak memory, and the rate, with ``count`` messages waiting at the broker."""
+def backlog(folder: Path, workers: int, count: int) -> Row:
+    """Peak memory of the collector's processes together with ``count`` messages waiting at the broker."""
     with broker(folder) as made:
         settings = Settings(home=folder / "home", mqtt_url=made.url)
         with collecting(settings, workers):
             pass
-        told = said(publishing(made.url, 3600, 200_000, folder / "home", count))
+        told = said(running("small_messages.py", made.url, 3600, 200_000, folder / "home", count))
         print(f"  {told['messages']:,} messages wait at the broker")
         began = time.time()
         with collecting(settings, workers):
             while rows_in(settings) < told["messages"] * READINGS_A_MESSAGE:
                 time.sleep(1)
             took = time.time() - began
-            memory = {each.name: each.figures["peak_mb"] for each in collectors(settings) if each.figures}
+            memory = peaks_mb(settings)
         print(f"  drained at {told['messages'] / took:,.0f}/s; in the lake: {counted(settings)}; peak MB {memory}")
+    what = f"collector's memory, all processes, {count:,} messages waiting"
+    held = 1 if count >= BACKLOG else None
+    return Row(what, sum(memory.values()), "MB", "bar", BACKLOG_MB, bar=held, at_most=True)
 
 
 def main() -> None:
@@ -323,7 +212,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=60_000)
     parser.add_argument("--seconds", type=float, default=1 if SHORT else 60)
-    parser.add_argument("--backlog", type=int)
+    parser.add_argument("--backlog", type=int, nargs="?", const=BACKLOG)
     parser.add_argument("--only", choices=("throughput", "latency", "plain", "fusion"))
     parser.add_argument("--wire", choices=tuple(FUSION))
     parser.add_argument("--cars", type=int)
@@ -334,15 +223,12 @@ def main() -> None:
         for each in ("backlog", "throughput", "latency", "plain", *FUSION):
             (folder / each).mkdir()
         if given.backlog is not None:
-            backlog(folder / "backlog", given.workers, given.backlog)
+            report([backlog(folder / "backlog", given.workers, given.backlog)])
             return
 
         def small() -> list[Row]:
-            rate, memory = throughput(folder / "throughput", given.workers, given.seconds, given.rate)
-            return [
-                Row("collect small messages", rate, "messages/s", "bar", 30_000, bar=1),
-                Row("collector's memory, all processes", memory, "MB", "bar", 600, bar=1, at_most=True),
-            ]
+            rate = throughput(folder / "throughput", given.workers, given.seconds, given.rate)
+            return [Row("collect small messages", rate, "messages/s", "bar", 30_000, bar=1)]
 
         def late() -> list[Row]:
             p99 = latency(folder / "latency", given.workers, min(given.seconds, 30), 15_000)
