@@ -2,8 +2,8 @@
 
 Small messages are what a connected car sends every second: 220 bytes, 5 readings. The fusion profile is a car with 800
 sensors, several rows a message, in Rocade JSON and as an Arrow IPC stream. CPU time of this process counts, since the
-machine is shared; beside it the least that a plain script does: json, a list of dicts, a table. Bars: 12 µs a small
-message, 80 MB/s of fusion JSON. `--profile` shows where the time goes.
+machine is shared; beside it the least that a plain script does (json, a list of dicts, a table), and beside Arrow the same
+readings in JSON. No bar is set on any of it. `--profile` shows where the time goes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,25 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import orjson
 import pyarrow as pa
 from side_by_side import SHORT, Row, report
 
 from pipelines.collect.formats import Message
-from pipelines.collect.formats.arrow_ipc import CONTENT_TYPE
 from pipelines.collect.intake import Intake
 from pipelines.collect.seen import Seen
 from pipelines.contracts.signals import load_signals
+from pipelines.fleet.batches import Head, encode
+from pipelines.mqtt import TOPICS
 from pipelines.privacy.consent import ALWAYS, ConsentLedger
 from pipelines.privacy.pseudonyms import Pseudonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.fleet.batches import Row as FleetRow
+    from pipelines.fleet.batches import Value, Wire
 
 MESSAGES = 10_000 if SHORT else 200_000
 FUSION_ROWS = 400 if SHORT else 6_000
@@ -56,16 +63,17 @@ def intake(folder: Path, cars: list[str]) -> Intake:
     )
 
 
-def message(car: str, payload: bytes, content_type: str | None = None) -> Message:
-    """A message as the session hands it over."""
+def message(head: Head, rows: Sequence[FleetRow], wire: Wire = "json") -> Message:
+    """A car's message as the session hands it over."""
+    made = encode(head, rows, wire)
     return Message(
         mid=1,
         epoch=0,
         qos=1,
         again=False,
-        topic=f"rocade/v1/{car}/telemetry",
-        payload=payload,
-        content_type=content_type,
+        topic=f"{TOPICS}/{head.vehicle}/telemetry",
+        payload=made.payload,
+        content_type=made.content_type,
         received_ms=NOW_MS,
     )
 
@@ -78,17 +86,16 @@ def small_messages(count: int, cars: list[str]) -> list[Message]:
         car = cars[at % len(cars)]
         values = (round(DRAW.uniform(0, 130), 1), True, 4.76, 12.4, DRAW.randrange(20, 99))
         row = dict(zip(SMALL, values, strict=True))
-        batch = {"vss": "6.0", "boot": boots[car], "seq": at // len(cars), "t0": NOW_MS + at, "rows": [[0, row]]}
-        made.append(message(car, orjson.dumps(batch)))
+        made.append(message(Head(car, boots[car], at // len(cars)), [(NOW_MS + at, row)]))
     return made
 
 
-def fusion_rows(rows: int) -> tuple[list[str], list[dict[str, object]]]:
+def fusion_rows(rows: int) -> list[FleetRow]:
     """Rows of 800 known signals with plausible values."""
     signals = [each for each in load_signals().values() if each.type != "text"][:800]
-    made = []
-    for _ in range(rows):
-        row: dict[str, object] = {}
+    made: list[FleetRow] = []
+    for number in range(rows):
+        row: dict[str, Value] = {}
         for each in signals:
             low, high = each.minimum or 0.0, 100.0 if each.maximum is None else min(each.maximum, 1000.0)
             if each.type == "enum":
@@ -99,46 +106,16 @@ def fusion_rows(rows: int) -> tuple[list[str], list[dict[str, object]]]:
                 row[each.path] = DRAW.randint(int(max(low, -1000)), int(high))
             else:
                 row[each.path] = round(DRAW.uniform(max(low, -1000.0), high), 3)
-        made.append(row)
-    return [each.path for each in signals], made
+        made.append((NOW_MS + 10 * number, row))
+    return made
 
 
-def fusion_json(messages: int, rows: int, cars: list[str]) -> list[Message]:
-    """The fusion profile in Rocade JSON."""
-    _, made = fusion_rows(rows)
+def fusion(messages: int, height: int, cars: list[str], wire: Wire) -> list[Message]:
+    """The fusion profile: so many messages of ``height`` rows."""
+    rows = fusion_rows(height)
     boots = {car: str(uuid.uuid4()) for car in cars}
-    return [
-        message(
-            cars[at % len(cars)],
-            orjson.dumps(
-                {
-                    "vss": "6.0",
-                    "boot": boots[cars[at % len(cars)]],
-                    "seq": at,
-                    "t0": NOW_MS,
-                    "rows": [[10 * number, row] for number, row in enumerate(made)],
-                }
-            ),
-        )
-        for at in range(messages)
-    ]
-
-
-def fusion_arrow(messages: int, rows: int, cars: list[str]) -> list[Message]:
-    """The fusion profile as Arrow IPC streams."""
-    paths, made = fusion_rows(rows)
-    columns = {path: [row[path] for row in made] for path in paths}
-    boots = {car: str(uuid.uuid4()) for car in cars}
-    out = []
-    for at in range(messages):
-        head = {"vss": "6.0", "boot": boots[cars[at % len(cars)]], "seq": at, "t0": NOW_MS}
-        table = pa.table({"dt_ms": list(range(0, 10 * rows, 10)), **columns})
-        table = table.replace_schema_metadata({"rocade": orjson.dumps(head)})
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-        out.append(message(cars[at % len(cars)], sink.getvalue().to_pybytes(), CONTENT_TYPE))
-    return out
+    turns = (cars[at % len(cars)] for at in range(messages))
+    return [message(Head(car, boots[car], at), rows, wire) for at, car in enumerate(turns)]
 
 
 def taken_in(messages: list[Message], cars: list[str], per_batch: int) -> tuple[float, int, int]:
@@ -193,21 +170,18 @@ def main() -> None:
     spent, size, _ = taken_in(small, cars, BATCH)
     beside = plain(small[BATCH:], BATCH) / MESSAGES * 1e6
     each = spent / MESSAGES * 1e6
-    rows = [
-        Row(f"intake, {size / MESSAGES:.0f} B messages", each, "µs each", "bar", 12, bar=1, at_most=True),
-        Row(f"intake, {size / MESSAGES:.0f} B messages", each, "µs each", "plain json + pyarrow", beside),
-    ]
+    rows = [Row(f"intake, {size / MESSAGES:.0f} B messages", each, "µs each", "plain json + pyarrow", beside)]
     for height in (10, 100):
-        messages = fusion_json(FUSION_ROWS // height, height, cars[:10])
+        messages = fusion(FUSION_ROWS // height, height, cars[:10], "json")
         spent, size, readings = taken_in(messages, cars, 200 // height)
         what = f"intake, fusion, {height} rows a message"
-        rows.append(Row(f"{what}, JSON", size / spent / 1e6, "MB/s", "bar", 80, bar=1))
         beside = size / plain(messages[200 // height :], 200 // height) / 1e6
         rows.append(Row(f"{what}, JSON", size / spent / 1e6, "MB/s", "plain json + pyarrow", beside))
-        in_json = spent / readings * 1e9
-        spent, size, readings = taken_in(fusion_arrow(FUSION_ROWS // height, height, cars[:10]), cars, 200 // height)
-        rows.append(Row(f"{what}, Arrow", size / spent / 1e6, "MB/s", "bar", 80))
-        rows.append(Row(f"{what}, Arrow", spent / readings * 1e9, "ns a reading", "the same in JSON", in_json))
+        in_json = size / spent / 1e6, spent / readings * 1e9
+        messages = fusion(FUSION_ROWS // height, height, cars[:10], "arrow")
+        spent, size, readings = taken_in(messages, cars, 200 // height)
+        rows.append(Row(f"{what}, Arrow", size / spent / 1e6, "MB/s", "the same in JSON", in_json[0]))
+        rows.append(Row(f"{what}, Arrow", spent / readings * 1e9, "ns a reading", "the same in JSON", in_json[1]))
     report(rows)
 
 

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 from pipelines.fleet.batches import CONTENT_TYPES, Message, wire_named
 from pipelines.fleet.crowd import FUSION_SIGNALS, Crowd, Load, fusion
 from pipelines.fleet.loader import Loader, Packets, packets
+from pipelines.fleet.publish import Publisher
 from pipelines.fleet.vehicles import fleet
+from pipelines.mqtt import TOPICS
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,10 +69,8 @@ def main() -> None:
     cars = fleet(count, "service+statistics")
     lap_s = min(LAP_S, seconds)
     groups = list(lap(cars, load_of(cars[0], wire_named(wire), hz), lap_s))
-    with Loader(settings) as loader:
-        said = json.dumps({"consent": "service+statistics", "ts": 1_600_000_000_000}).encode()
-        loader.send(packets(((f"rocade/v1/{car.vehicle}/consent", said) for car in cars), retain=True))
-        loader.drain()
+    with Publisher(settings) as publisher:
+        publisher.consent({car.vehicle: ("service+statistics", 1_600_000_000_000) for car in cars})
     time.sleep(1)
     sent, curve, late = 0, [], 0.0
     began, spent = time.time(), _cpu_s()
@@ -108,7 +108,7 @@ def lap(cars: Sequence[Car], load: Load, seconds: float) -> Iterator[Group]:
 
 
 def _group(messages: Sequence[Message], wire: Wire, start_ms: int, due_s: float) -> Group:
-    named = ((f"rocade/v1/{message.vehicle}/telemetry", message.payload) for message in messages)
+    named = ((f"{TOPICS}/{message.vehicle}/telemetry", message.payload) for message in messages)
     batch = packets(named, CONTENT_TYPES[wire])
     boots, instants, begin = [], [], 0
     for end in batch.ends.tolist():

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.fleet.loader import Loader, packets
+from pipelines.fleet.publish import Publisher
+from pipelines.mqtt import TOPICS
 from pipelines.settings import load_settings
 
 CARS = 1000
@@ -29,12 +31,10 @@ def main() -> None:
     url, seconds, rate, home = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     most = int(sys.argv[5]) if len(sys.argv) > 5 else None
     settings = load_settings(home=Path(home), mqtt_url=url)
-    with Loader(settings) as loader:
-        said = json.dumps({"consent": "service+statistics", "ts": 1_600_000_000_000}).encode()
-        loader.send(packets(((f"rocade/v1/car-{car:05d}/consent", said) for car in range(CARS)), retain=True))
-        loader.drain()
+    with Publisher(settings) as publisher:
+        publisher.consent({f"car-{car:05d}": ("service+statistics", 1_600_000_000_000) for car in range(CARS)})
     boots = [str(uuid.UUID(int=car + 1, version=4)) for car in range(CARS)]
-    batch = packets((f"rocade/v1/car-{n % CARS:05d}/telemetry", _payload(boots[n % CARS])) for n in range(ROUND))
+    batch = packets((f"{TOPICS}/car-{n % CARS:05d}/telemetry", _payload(boots[n % CARS])) for n in range(ROUND))
     buffer = np.frombuffer(batch.buffer, np.uint8)
     starts = batch.ends - np.diff(batch.ends, prepend=0)
     first = bytes(batch.buffer[: batch.ends[0]])
