@@ -107,13 +107,13 @@ def test_without_readings_there_is_nothing_to_do(settings: Settings) -> None:
 def test_readings_that_land_meanwhile_stay(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     land(lake, 1)
     land(lake, 2)
-    rewrite = compaction._rewrite  # noqa: SLF001 - the moment between reading and committing
+    rewrite = merging.merge  # the moment between reading and committing
 
     def slow(*args: Any) -> tuple[int, int]:
         land(lake, 3)
         return rewrite(*args)
 
-    monkeypatch.setattr(compaction, "_rewrite", slow)
+    monkeypatch.setattr(compaction, "merge", slow)
     assert compact_readings(settings).rows == 2
     assert [seq for _, seq, _ in found(lake)] == [1, 2, 3]
 
@@ -121,14 +121,14 @@ def test_readings_that_land_meanwhile_stay(settings: Settings, lake: Lake, monke
 def test_two_compactions_at_once_do_not_double(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     land(lake, 1)
     land(lake, 2)
-    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+    rewrite = merging.merge
 
     def slow(*args: Any) -> tuple[int, int]:
-        monkeypatch.setattr(compaction, "_rewrite", rewrite)
+        monkeypatch.setattr(compaction, "merge", rewrite)
         compact_readings(settings)
         return rewrite(*args)
 
-    monkeypatch.setattr(compaction, "_rewrite", slow)
+    monkeypatch.setattr(compaction, "merge", slow)
     with pytest.raises(LakeError, match="could not compact"):
         compact_readings(settings)
     assert [seq for _, seq, _ in found(lake)] == [1, 2]
@@ -139,15 +139,15 @@ def test_two_compactions_with_a_landing_between_their_starts_do_not_double(
 ) -> None:
     land(lake, 1)
     land(lake, 2)
-    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+    rewrite = merging.merge
 
     def slow(*args: Any) -> tuple[int, int]:
-        monkeypatch.setattr(compaction, "_rewrite", rewrite)
+        monkeypatch.setattr(compaction, "merge", rewrite)
         land(lake, 3)  # the other one starts from a later version than ours
         compact_readings(settings)
         return rewrite(*args)
 
-    monkeypatch.setattr(compaction, "_rewrite", slow)
+    monkeypatch.setattr(compaction, "merge", slow)
     with pytest.raises(LakeError, match="could not compact"):
         compact_readings(settings)
     assert [seq for _, seq, _ in found(lake)] == [1, 2, 3]
@@ -159,13 +159,13 @@ def test_a_compaction_that_is_stopped_leaves_no_file_behind(
     land(lake, 1)
     land(lake, 2)
     before = sorted(lake.path(READINGS).rglob("*.parquet"))
-    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+    rewrite = merging.merge
 
     def stopped(*args: Any) -> tuple[int, int]:
         rewrite(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compaction, "_rewrite", stopped)
+    monkeypatch.setattr(compaction, "merge", stopped)
     with pytest.raises(KeyboardInterrupt):
         compact_readings(settings)
     assert sorted(lake.path(READINGS).rglob("*.parquet")) == before
@@ -198,14 +198,14 @@ def test_rows_that_are_erased_meanwhile_do_not_come_back(
 ) -> None:
     land(lake, 1)
     land(lake, 2)
-    rewrite = compaction._rewrite  # noqa: SLF001 - as above
+    rewrite = merging.merge
 
     def slow(*args: Any) -> tuple[int, int]:
         done = rewrite(*args)
         lake.open(READINGS).delete("seq = 1")
         return done
 
-    monkeypatch.setattr(compaction, "_rewrite", slow)
+    monkeypatch.setattr(compaction, "merge", slow)
     with pytest.raises(LakeError, match="could not compact"):
         compact_readings(settings)
     assert [seq for _, seq, _ in found(lake)] == [2]
@@ -328,7 +328,7 @@ def test_one_that_was_stopped_has_done_the_days_before(
     for day in (1, 2, 3):
         land(lake, 1, day=date(2026, 2, day))
         land(lake, 2, day=date(2026, 2, day))
-    rewrite, days = compaction._rewrite, [0]  # noqa: SLF001 - as above
+    rewrite, days = merging.merge, [0]
 
     def stopped(*args: Any) -> Any:
         days[0] += 1
@@ -337,7 +337,7 @@ def test_one_that_was_stopped_has_done_the_days_before(
         return rewrite(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "_rewrite", stopped)
+        patch.setattr(compaction, "merge", stopped)
         with pytest.raises(KeyboardInterrupt):
             compact_readings(settings)
     assert len(lake.files(READINGS)) == 4
