@@ -90,7 +90,7 @@ def throughput(folder: Path, workers: int, seconds: float, rate: float) -> float
         f"{took - (told['ended'] - told['began']):.1f} s after the last; CPU us a message: collector {used[0]:.1f}, broker "
         f"{used[1]:.1f}, publisher {used[2]:.1f}; MB {memory}"
     )
-    return told["messages"] / took
+    return float(told["messages"] / took)
 
 
 def latency(folder: Path, workers: int, seconds: float, rate: float) -> float:
@@ -181,7 +181,7 @@ def plain(folder: Path, seconds: float, rate: float) -> float:
             time.sleep(0.2)
         child.terminate()
         child.communicate()
-    return rows / READINGS_A_MESSAGE / (ended - told["began"])
+    return float(rows / READINGS_A_MESSAGE / (ended - told["began"]))
 
 
 def backlog(folder: Path, workers: int, count: int) -> Row:
