@@ -1,6 +1,6 @@
 """What it costs to make readings durable and to bring them into the lake: journal and landing against direct commits.
 
-    python benchmarks/bench_landing.py [FOLDER]
+    python benchmarks/bench_landing.py [--folder FOLDER] [--short]
 
 Two loads, as Arrow tables like those the intake makes: small messages (5 readings, 2,000 cars, 5,000 messages a batch) and
 the fusion profile (10 cars, 10 rows of 800 signals, a batch a second). Three ways: segments in the journal, landed ten at
@@ -11,7 +11,7 @@ be on the disk that the lake would be on.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 import uuid
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from side_by_side import SHORT, Row, report
 
 from pipelines.collect.journal import Journal
 from pipelines.collect.landing import land
@@ -30,20 +31,28 @@ from pipelines.lake import Lake, Provenance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BATCHES = 30
+BATCHES = 10 if SHORT else 100
 TOGETHER = 10
 LOADS = {"small": (5_000, 2_000, 1, 5), "fusion": (10, 10, 10, 800)}
 
 
 def main() -> None:
     """Run all ways under both loads."""
-    where = sys.argv[1] if len(sys.argv) > 1 else None
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    where = parser.parse_args().folder
     ways: dict[str, Callable[[Path, list[pa.Table]], None]] = {
         "journal, then landing": _journal,
         "a commit a batch": _direct,
         "a file a batch, adopted": _adopted,
     }
+    with tempfile.TemporaryDirectory(dir=where) as own:  # what is imported and started once counts for nobody
+        _journal(Path(own), [readings(number, 10, 10, 1, 5) for number in range(TOGETHER)])
+    compared: list[Row] = []
     for load, shape in LOADS.items():
+        spent: dict[str, float] = {}
         tables = [readings(number, *shape) for number in range(BATCHES)]
         rows = sum(table.num_rows for table in tables)
         for name, way in ways.items():
@@ -53,10 +62,14 @@ def main() -> None:
                 way(folder, tables)
                 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
                 files = Lake(folder / "lake").snapshot(READINGS).files
+            spent[name] = cpu / rows * 1e9
             print(
-                f"{load:7} {name:24} {cpu / rows * 1e9:5.0f} ns CPU a reading, {wall / BATCHES * 1e3:5.1f} ms a batch, "
+                f"{load:7} {name:24} {spent[name]:5.0f} ns CPU a reading, {wall / BATCHES * 1e3:5.1f} ms a batch, "
                 f"{len(files):3} files, {sum(each.size for each in files) / rows:.1f} bytes a reading"
             )
+        (ours, cost), *others = spent.items()
+        compared += [Row(f"{load} loads, {ours}", cost, "ns CPU a reading", peer, of) for peer, of in others]
+    report(compared)
 
 
 def readings(number: int, messages: int, cars: int, rows: int, signals: int) -> pa.Table:
