@@ -80,14 +80,11 @@ class Statement:
         self._scan = Scan(match, sniffed)
         self._columns = {field.name: self._column(field) for field in match.table.fields}
 
-    def select(self, relations: Mapping[int, str], sha256: str) -> str:
-        """The clean rows of the file, of which each of ``relations`` is a part: cells ``c0, c1, …``.
+    def select(self, relation: str, sha256: str) -> str:
+        """The clean rows of ``relation``, which has ``record`` (from 1) and the cells ``c0, c1, …``.
 
-        They go by the number of their first record. ``source_line`` is as if each record took one line.
+        ``source_line`` is as if each record took one line.
         """
-        parts = " UNION ALL ".join(
-            f"(SELECT row_number() OVER () + {first - 1} AS record, * FROM {part})" for first, part in relations.items()
-        )
         columns, scan = self._columns.values(), self._scan
         cells = "" if self._usual else "".join(f", {self._trimmed(name)} AS {cell_name(name)}" for name in scan.sources)
         hoisted = "".join(f",\n    {sql} AS {name}" for each in columns for name, sql in each.hoisted.items())
@@ -96,7 +93,7 @@ class Statement:
         )
         outputs = ",\n    ".join(output for each in columns for output in each.outputs)
         return f"""
-WITH lines AS ({parts}){scan.long_sql},
+WITH lines AS (SELECT * FROM {relation}){scan.long_sql},
 first_layer AS (SELECT *{self._usual.first_layer() if self._usual else ""}
     FROM {scan.rows}{scan.blank_rows_out(self._trimmed)}),
 hoisted AS (SELECT *{cells}{hoisted}{self._usual.second_layer() if self._usual else ""}

@@ -7,7 +7,7 @@ too short or too long, a quote left open) joins them. Memory does not grow with 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from pipelines.conform.blocks import Blocks, Irregular
 from pipelines.conform.clean import ASIDE, Statement
 from pipelines.conform.csv_sql import read_csv_sql
 from pipelines.conform.keys import any_doubled
 from pipelines.conform.query import explain_sql
 from pipelines.conform.reader import lines_of_records, refused_records
-from pipelines.conform.segments import Ranges, Segment, address, segments_of
+from pipelines.conform.segments import segments_of
 from pipelines.conform.usual import Usual
 from pipelines.conform.written import FOUND, rewrite, take_doubles
+from pipelines.contracts.shortcuts import digits_of
 from pipelines.errors import ConformError
 from pipelines.lake.duck import connect, literal, one_row
 
@@ -81,38 +83,40 @@ class Found:
 def scan(job: Job) -> Found:
     """Write the clean rows and find the others.
 
-    Rows are numbered as if each took one line. Where several cores read a range each, that must hold throughout: if it does
-    not, one reads the file from its beginning to its end, and each record's line is looked for.
+    A large text is read in blocks on all cores as long as it is regular. Any other is read by DuckDB from its beginning to its
+    end; if its records are not one line each, each record's line is looked for.
     """
-    threads = job.settings.duckdb_threads or os.cpu_count() or 1
-    segments = segments_of(job.sniffed.path, 1 if job.match.unpivoted else threads, job.sniffed.marks)
-    in_order = len(segments) == 1 and not job.sniffed.stray
+    large = job.sniffed.path.stat().st_size >= _LARGE
+    if large and not job.sniffed.foreign and len(job.sniffed.header) > 1 and not job.match.unpivoted:
+        with suppress(Irregular), _connected(job.settings) as con:
+            return _without_doubles(con, job, _in_blocks(con, job))
     with _connected(job.settings) as con:
-        found = _scan(con, job, segments, by_line=not in_order)
-        if in_order or (not found.refused.num_rows and job.sniffed.lines == 1 + found.records):
-            return _without_doubles(con, job, found)
-    with _connected(job.settings) as con:
-        return _without_doubles(con, job, _scan(con, job, segments_of(job.sniffed.path, 1), by_line=False))
+        usual = Usual(job.contract, job.match, job.sniffed, in_blocks=False) if large else None
+        return _without_doubles(con, job, _from_end_to_end(con, job, usual))
 
 
 @dataclass(frozen=True)
 class _Scanned:
-    """Rows and records by number, rows with a fault (numbered as if each record took one line), and records not read."""
+    """Rows and records by number, rows with a fault (numbered as if each record took one line), and records not read.
+
+    ``refused`` is None where every line is a record, and was read; ``distinct`` where the key is known to stand nowhere twice.
+    """
 
     rows: int
     records: int
     faulty: pa.Table
-    refused: pa.Table
+    refused: pa.Table | None = None
+    distinct: bool = False
 
 
 def _without_doubles(con: duckdb.DuckDBPyConnection, job: Job, found: _Scanned) -> Found:
     clean = found.rows - found.faulty.num_rows
     rejected = [found.faulty]
-    if found.refused.num_rows or job.sniffed.lines != 1 + found.records:
+    if found.refused is not None and (found.refused.num_rows or job.sniffed.lines != 1 + found.records):
         good, bad = lines_of_records(job.sniffed, found.records, found.refused, job.name)
         rejected = [_renumbered(job, found.faulty, good), _at_lines(found.refused, bad)]
     key = job.match.table.primary_key
-    if key and clean and any_doubled(con, job.target, key):
+    if key and clean and not found.distinct and any_doubled(con, job.target, key):
         rejected.append(take_doubles(con, job.target, job.match.table))
         clean -= rejected[-1].num_rows
     return Found(clean, pa.concat_tables(rejected).sort_by("source_line"))
@@ -133,20 +137,71 @@ def _records(con: duckdb.DuckDBPyConnection, sniffed: Sniffed) -> int:
     return int(count)
 
 
-def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment], *, by_line: bool) -> _Scanned:
-    """Write the clean rows of ``segments``, and find the others.
+def _in_blocks(con: duckdb.DuckDBPyConnection, job: Job) -> _Scanned:
+    """The scan of a large, regular text.
 
-    ``by_line`` trusts that each record is one line; where it proves untrue, the caller throws the result away.
+    Raises:
+        Irregular: it is not regular.
     """
-    size = job.sniffed.path.stat().st_size
-    told = 0
+    usual = Usual(job.contract, job.match, job.sniffed, in_blocks=True)
+    statement = Statement(con, job.contract, job.match, job.sniffed, usual)
+    blocks = Blocks(job.sniffed, usual.reals, _ascending_key(job), job.step.advance)
+    usual.given = blocks.numbers
+    threads = job.settings.duckdb_threads or os.cpu_count() or 1
+    parts = segments_of(job.sniffed.path, threads, job.sniffed.marks)
+    for number, part in enumerate(parts):
+        con.register(f"part_{number}", blocks.reader(part))
+    # Numbering keeps each part to one core, so that nobody waits for the other's block.
+    relation = " UNION ALL ".join(
+        f"SELECT row_number() OVER () + {part.first_record - 1} AS record, * FROM part_{number}"
+        for number, part in enumerate(parts)
+    )
+    # Each block is in order, and so is each row group; which row group comes first does not matter.
+    con.execute("SET preserve_insertion_order = false")
+    try:
+        rows, faulty = _write(con, job, statement.select(f"({relation})", job.sha256))
+    except ConformError as error:
+        if blocks.irregular is None:
+            raise
+        job.step.advance(-blocks.records)
+        raise Irregular(blocks.irregular) from error
+    if job.sniffed.lines != 1 + rows:
+        raise ConformError(
+            f"{job.sniffed.lines - 1} lines gave {rows} records, where each line is one",
+            where=job.name,
+            fix="this is a fault of Rocade: report it with a few of the file's lines",
+        )
+    apart = faulty["source_line"].to_numpy() - 1 - job.sniffed.offset
+    return _Scanned(rows, rows, faulty, distinct=blocks.ascends(apart))
 
-    def on_read(read: int) -> None:
-        nonlocal told
-        rows = read * job.sniffed.lines // size
-        told += rows
-        job.step.advance(rows)
 
+def _ascending_key(job: Job) -> str | None:
+    """A cell that tells rows apart by its number alone, if there is one: as a rule it ascends from row to row."""
+    fields = {field.name: field for field in job.match.table.fields}
+    for field in (fields[name] for name in job.match.table.primary_key if name in fields):
+        sources, cast = field.sources_in(job.match.layout), field.cast_name_in(job.match.layout)
+        numbered = cast in {"integer", "digits"} or (cast == "string" and digits_of(field.constraints.pattern))
+        if len(sources) == 1 and sources[0] in job.sniffed.header and numbered:
+            return f"c{job.sniffed.header.index(sources[0])}"
+    return None
+
+
+def _from_end_to_end(con: duckdb.DuckDBPyConnection, job: Job, usual: Usual | None) -> _Scanned:
+    """The scan of any text."""
+    statement = Statement(con, job.contract, job.match, job.sniffed, usual)
+    relation = f"(SELECT row_number() OVER () AS record, * FROM {read_csv_sql(job.sniffed)})"
+    rows, faulty = _write(con, job, statement.select(relation, job.sha256))
+    job.step.advance(rows)
+    refused = refused_records(con, job.sniffed, job.name)
+    return _Scanned(rows, _records(con, job.sniffed) if job.match.unpivoted else rows, faulty, refused)
+
+
+def _write(con: duckdb.DuckDBPyConnection, job: Job, query: str) -> tuple[int, pa.Table]:
+    """Write the clean rows that ``query`` gives; how many rows there were in all, and those at fault in the schema ``FOUND``.
+
+    Raises:
+        ConformError: more rows are at fault than the contract bears, or the reader gave up.
+    """
     aside: list[pa.Table] = []
     faulty_rows = 0
     most = max(_MOST_FAULTY, int(job.match.table.tolerance * job.sniffed.lines))
@@ -168,20 +223,7 @@ def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment],
         null_handling=FunctionNullHandling.SPECIAL,
         side_effects=True,
     )
-    usual = Usual(job.contract, job.match, job.sniffed, by_line=by_line) if size >= _LARGE else None
-    statement = Statement(con, job.contract, job.match, job.sniffed, usual)
-    if len(segments) == 1:
-        parts = {1: read_csv_sql(job.sniffed)}
-    else:
-        con.register_filesystem(Ranges(segments, on_read))
-        # Each range is in order, and so is each row group; which row group comes first does not matter.
-        con.execute("SET preserve_insertion_order = false")
-        parts = {
-            max(1, segment.line - 1): read_csv_sql(job.sniffed, address(index), header=not index, at_first=True)
-            for index, segment in enumerate(segments)
-        }
     kept = ", ".join(f"{key}: {literal(value)}" for key, value in job.metadata.items())
-    query = statement.select(parts, job.sha256)
     try:
         (written,) = one_row(con, f"COPY ({query}) TO {literal(str(job.target))} ({_PARQUET}, KV_METADATA {{{kept}}})")
         faulty = _explained(con, job, pa.concat_tables([_ASIDE.empty_table(), *aside]))
@@ -191,10 +233,7 @@ def _scan(con: duckdb.DuckDBPyConnection, job: Job, segments: Sequence[Segment],
         raise ConformError(
             f"the reader gave up: {str(error).splitlines()[0]}", where=job.name, fix="tell the publisher"
         ) from error
-    rows = int(written) + faulty.num_rows
-    job.step.advance(rows - told)
-    refused = refused_records(con, job.sniffed, job.name)
-    return _Scanned(rows, _records(con, job.sniffed) if job.match.unpivoted else rows, faulty, refused)
+    return int(written) + faulty.num_rows, faulty
 
 
 def _explained(con: duckdb.DuckDBPyConnection, job: Job, aside: pa.Table) -> pa.Table:

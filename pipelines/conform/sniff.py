@@ -54,6 +54,7 @@ class Sniffed:
         damaged: whether ``survey.DAMAGE`` is somewhere in the text.
         odd_blanks: whether a cell may begin or end with another blank than a space: a tab or a no-break space.
         quoted: whether there is a double quote, within which a cell may also begin or end with a line end.
+        foreign: whether it holds bytes that are not UTF-8.
         doubled: names that stand more than once in the header.
         preamble: lines before the header in the original, which are not in ``path``.
         offset: what to add to a line of ``path`` to have the publisher's; the preamble, or -1 where the header is ours.
@@ -71,6 +72,7 @@ class Sniffed:
     damaged: bool
     odd_blanks: bool
     quoted: bool
+    foreign: bool = False
     doubled: frozenset[str] = frozenset()
     preamble: int = 0
     offset: int = 0
@@ -122,9 +124,10 @@ def sniff(
         bool(found.damaged),
         bool(found.odd or (found.tabs and header.separator != "\t") or path != original),
         bool(found.quotes),
-        header.doubled,
-        header.preamble,
-        header.preamble + offset,
+        foreign=encoding != "cp1252" and bool(found.not_utf8),
+        doubled=header.doubled,
+        preamble=header.preamble,
+        offset=header.preamble + offset,
         by_record=separator is not None,
         stray=None if found.stray is None else frozenset((line - header.preamble) // STRIDE for line in found.stray),
         marks=found.marks if path == original else (),

@@ -26,11 +26,13 @@ from pipelines.contracts.shortcuts import (
     days_of,
     digits_of,
     matches_zero_only,
+    number_sql,
+    real_sql,
 )
 from pipelines.lake.duck import literal, text_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipelines.conform.match import Match
     from pipelines.conform.sniff import Sniffed
@@ -49,19 +51,25 @@ class Usual:
         contract: whose null tokens.
         match: for the file's year.
         sniffed: the file.
-        by_line: record n is surely line n + 1, so that what the survey found on a line holds for the record.
+        in_blocks: the text is read in blocks (``blocks.Blocks``): record n is surely line n + 1, so that what the survey found on
+            a line holds for the record.
+
+    Attributes:
+        given: columns of numbers that blocks come with: ``whole_c0``, ``real_c13``.
     """
 
-    def __init__(self, contract: Contract, match: Match, sniffed: Sniffed, *, by_line: bool) -> None:
+    def __init__(self, contract: Contract, match: Match, sniffed: Sniffed, *, in_blocks: bool) -> None:
+        self.given: frozenset[str] = frozenset()
         self._tokens = contract.null_tokens
         self._vintage = match.vintage
         self._layout = match.layout
-        self._odd_blanks = sniffed.odd_blanks or (sniffed.quoted and not by_line)
+        self._odd_blanks = sniffed.odd_blanks or (sniffed.quoted and not in_blocks)
         self._numbers: dict[str, str] = {}
+        self._reals: dict[str, str] = {}
         self._places: dict[str, str] = {}
         self._tests: dict[str, str] = {}
         stray = None if sniffed.damaged else sniffed.stray
-        self._smooth = None if stray is None or (stray and not by_line) else "true" if not stray else _SMOOTH
+        self._smooth = None if stray is None or (stray and not in_blocks) else "true" if not stray else _SMOOTH
         self._stray = [bucket in (stray or ()) for bucket in range(sniffed.lines // STRIDE + 2)]
 
     def second_layer(self) -> str:
@@ -70,7 +78,8 @@ class Usual:
 
     def first_layer(self) -> str:
         """Columns that the other expressions refer to: cells as whole numbers, and whether the row has no stray letter."""
-        columns = [f", TRY_CAST({raw} AS BIGINT) AS {name}" for raw, name in self._numbers.items()]
+        columns = [f", {self._cast(raw, 'whole', number_sql)} AS {name}" for raw, name in self._numbers.items()]
+        columns += [f", {self._cast(raw, 'real', real_sql)} AS {name}" for raw, name in self._reals.items()]
         columns += [f", {place} AS {name}" for place, name in self._places.items()]
         if self._smooth == _SMOOTH:
             # A record's line is its number and one.
@@ -78,6 +87,16 @@ class Usual:
             step = STRIDE.bit_length() - 1
             columns.append(f", get_bit('{flags}'::BIT, ((record + 1) >> {step})::INTEGER) = 1 AS {_SMOOTH}")
         return "".join(columns)
+
+    def _cast(self, raw: str, kind: str, cast: Callable[[str], str]) -> str:
+        """``raw`` as a number; from a block it may come as one."""
+        given = f"{kind}_{raw}"
+        return f"CASE WHEN {given} IS NOT NULL THEN {given} ELSE {cast(raw)} END" if given in self.given else cast(raw)
+
+    @property
+    def reals(self) -> list[str]:
+        """Cells that are looked at as numbers with a point or a comma."""
+        return list(self._reals)
 
     def open(self, field: Field, raws: list[str], meaning: str) -> tuple[dict[str, str], str, str | None]:
         """How ``field`` is computed.
@@ -93,7 +112,7 @@ class Usual:
             return {}, meaning, None
         if len(raws) == 1 and cast in CLOSED:
             values = f"ENUM({text_list(CLOSED[cast])})"
-            itself = Shortcut("|".join(CLOSED[cast]), f"TRY_CAST({{0}} AS {values})", "true")
+            itself = Shortcut(frozenset(CLOSED[cast]), f"TRY_CAST({{0}} AS {values})", "true")
             return *self._shortcuts(field, raws, (itself,), f"TRY_CAST({meaning} AS {values})"), None
         if cast == "string" and (fixed := digits_of(field.constraints.pattern)) and not field.null_pattern:
             return self._digits(field, raws[0], fixed, meaning)
@@ -125,6 +144,9 @@ class Usual:
     def _number(self, raw: str) -> str:
         return self._numbers.setdefault(raw, f'"number {len(self._numbers)}"')
 
+    def _real(self, raw: str) -> str:
+        return self._reals.setdefault(raw, f'"real {len(self._reals)}"')
+
     def _plain(self, raw: str, shortcut: Shortcut) -> str:
         """The column that says whether a text passes a test that costs next to nothing; fields share it."""
         number = self._number(raw)
@@ -144,7 +166,11 @@ class Usual:
         hoisted: dict[str, str] = {}
         branches = [f"WHEN {raws[0]} IS NULL THEN NULL"] if len(raws) == 1 else []
         for shortcut in shortcuts:
-            value = shortcut.value_sql(raws, self._number(raws[0]) if "{number}" in shortcut.value else None)
+            value = shortcut.value_sql(
+                raws,
+                self._number(raws[0]) if "{number}" in shortcut.value else None,
+                self._real(raws[0]) if "{real}" in shortcut.value else None,
+            )
             if not shortcut.whole:
                 value = hoisted.setdefault(value, f'"fast {field.name} {len(hoisted)}"')
             tests = self._tests_of(field, raws, shortcut, value)

@@ -25,10 +25,10 @@ class Shortcut:
     """A usual notation of one cell, or of the few cells that give a value together.
 
     Attributes:
-        shape: expression in the dialect that RE2 and Python share; texts outside it are never read by ``test``. Of several
-            cells: what any of them may hold.
-        value: SQL of the value, ``{0}`` being the text (``{1}`` the next cell's) and ``{number}`` what the first is as a whole
-            number; NULL or any value for texts that fail the test.
+        shape: expression in the dialect that RE2 and Python share, or the texts themselves; others are never read by ``test``.
+            Of several cells: what any of them may hold.
+        value: SQL of the value, ``{0}`` being the text (``{1}`` the next cell's), ``{number}`` what the first is as a whole
+            number and ``{real}`` as one with a point or a comma; NULL or any value for texts that fail the test.
         test: SQL that is true only of texts for which ``value`` is right, ``{value}`` being the value; the shape itself when
             None.
         smooth: the same and cheaper, but right only of texts without a stray letter (``survey.STRAY``). Of text it reads
@@ -36,7 +36,7 @@ class Shortcut:
         whole: the tests look at the text and ``{number}`` alone, cost next to nothing, and where they hold there is a value.
     """
 
-    shape: str
+    shape: str | frozenset[str]
     value: str
     test: str | None = None
     smooth: str | None = None
@@ -46,23 +46,31 @@ class Shortcut:
         """SQL that says whether the shortcut may read ``texts``, one a cell."""
         if self.test is None:
             return f"regexp_full_match({texts[0]}, '{self.shape}')"  # 40
-        return self.test.format(*texts, value=value, number=number or _number(texts[0]))
+        return self.test.format(*texts, value=value, number=number or number_sql(texts[0]))
 
     def smooth_sql(self, texts: Sequence[str], value: str, number: str | None = None) -> str | None:
         """SQL that says the same of texts without a stray letter."""
-        return self.smooth and self.smooth.format(*texts, value=value, number=number or _number(texts[0]))
+        return self.smooth and self.smooth.format(*texts, value=value, number=number or number_sql(texts[0]))
 
-    def value_sql(self, texts: Sequence[str], number: str | None = None) -> str:
+    def value_sql(self, texts: Sequence[str], number: str | None = None, real: str | None = None) -> str:
         """SQL of the value of ``texts``."""
-        return self.value.format(*texts, number=number or _number(texts[0]))
+        return self.value.format(*texts, number=number or number_sql(texts[0]), real=real or real_sql(texts[0]))
 
     def may_read(self, text: str) -> bool:
         """Whether the shortcut would read ``text`` if nothing forbade it: then a null token must be kept from it."""
+        if isinstance(self.shape, frozenset):
+            return text in self.shape
         return re.fullmatch(self.shape, text, re.ASCII) is not None
 
 
-def _number(text: str) -> str:
+def number_sql(text: str) -> str:
+    """SQL of ``text`` as a whole number."""
     return f"TRY_CAST({text} AS BIGINT)"  # 22
+
+
+def real_sql(text: str) -> str:
+    """SQL of ``text`` as a number with a point or a comma."""
+    return f"TRY_CAST({_POINT.format(text)} AS DOUBLE)"
 
 
 def digits(count: int) -> Shortcut:
@@ -91,7 +99,7 @@ _LONGEST_WHOLE = 18
 _POINT = "replace({0}, ',', '.')"  # 40
 _REAL = r"[+-]?(\d{1,40}([.,]\d{0,40})?|[.,]\d{1,40})"  # more digits before the point may be infinite
 _SMOOTH_REAL = "strlen({0}) <= 40 AND isfinite({value})"
-_REALS = (Shortcut(_REAL, f"TRY_CAST({_POINT} AS DOUBLE)", smooth=_SMOOTH_REAL),)
+_REALS = (Shortcut(_REAL, "{real}", smooth=_SMOOTH_REAL),)
 _TWELVE, _FIVE, _FOUR = digits(12), digits(5), replace(digits(4), value="'0' || {0}")
 _ISO = "{value}::VARCHAR = {0} AND strlen({0}) = 10 AND {0} >= '1'"  # 25
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.conform import Conformed, segments, sniff, usual
+from pipelines.conform import Conformed, blocks, segments, sniff, usual
 from pipelines.conform import scan as scanning
 from pipelines.errors import ConformError
 
@@ -115,12 +115,14 @@ def test_a_file_of_nothing_but_faults_is_broken_off(
     assert "line 2" in str(caught.value)
 
 
-def test_a_file_read_in_ranges_keeps_its_lines(run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch) -> None:
-    text = _text(20_000, 7, odd=0.002)
+def test_a_file_read_in_blocks_keeps_its_lines(run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = _text(20_000, 7, odd=0.002).replace("\x7f", "")
     whole = _all(run(text, "caracteristiques-2019.csv"))
     monkeypatch.setattr(scanning, "_LARGE", 0)
     monkeypatch.setattr(segments, "SMALLEST", 100_000)
+    monkeypatch.setattr(blocks, "BLOCK", 20_000)
     monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.delattr(scanning, "_from_end_to_end")
     assert _all(run(text, "caracteristiques-2019.csv")) == whole
     published = text.split("\n")
     for row in whole[0]:
@@ -137,9 +139,42 @@ def test_a_file_whose_lines_are_no_records_is_read_from_end_to_end(
     lines.insert(10_000, oddity)
     text = "\n".join(lines)
     whole = _all(run(text, "caracteristiques-2019.csv"))
+    monkeypatch.setattr(scanning, "_LARGE", 0)
     monkeypatch.setattr(segments, "SMALLEST", 100_000)
+    monkeypatch.setattr(blocks, "BLOCK", 20_000)
     monkeypatch.setattr("os.cpu_count", lambda: 7)
+    tried: list[object] = []
+    monkeypatch.setattr(scanning, "segments_of", lambda *given: tried.append(given) or segments.segments_of(*given))
     assert _all(run(text, "caracteristiques-2019.csv")) == whole
+    assert tried  # to read it in blocks
+
+
+@pytest.mark.parametrize("at", [1, 500, 999])
+def test_keys_that_stand_twice_are_found_in_large_files_too(
+    run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    line = "{};5;6;2019;12:30;1;59;59350;1;1;1;1;RUE;1;2"
+    lines = [HEADER, *(line.format(201900000000 + number) for number in range(1000))]
+    lines.insert(at, lines[500].replace("RUE", "AVENUE"))
+    text = "\n".join(lines)
+    whole = _all(run(text, "caracteristiques-2019.csv"))
+    assert len(whole[1]) == 1
+    monkeypatch.setattr(scanning, "_LARGE", 0)
+    monkeypatch.setattr(segments, "SMALLEST", 5000)
+    assert _all(run(text, "caracteristiques-2019.csv")) == whole
+
+
+def test_foreign_bytes_are_found_in_large_files_too(
+    run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = _text(2000, 9, odd=0.0).replace("\x7f", "").encode().split(b"\n")
+    for number in range(5):
+        lines[10 + number] = f"20199999999{number};5;6;2019;12:30;1;59;59350;1;1;1;1;RUÉ;1;2".encode()
+    lines[1000] = b"201999999999;5;6;2019;12:30;1;59;59350;1;1;1;1;RU\xe9;1;2"
+    whole = _all(run(b"\n".join(lines), "caracteristiques-2019.csv"))
+    assert [row["reason"] for row in whole[1] if row["source_line"] == 1001] == ["bad_encoding"]
+    monkeypatch.setattr(scanning, "_LARGE", 0)
+    assert _all(run(b"\n".join(lines), "caracteristiques-2019.csv")) == whole
 
 
 def test_every_range_begins_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,8 +221,13 @@ def test_no_value_changes_silently_where_the_ways_of_large_files_are_taken(dress
 
 
 def _take_ways_of_large_files(forced: pytest.MonkeyPatch) -> None:
-    """Usual notations are tried first, and a stray letter leaves every second line on trial, not every 4,096th."""
+    """Usual notations are tried first, and a stray letter leaves every second line on trial, not every 4,096th.
+
+    Small parts of small blocks are read.
+    """
     forced.setattr("pipelines.conform.scan._LARGE", 0)
+    forced.setattr("pipelines.conform.segments.SMALLEST", 1500)
+    forced.setattr("pipelines.conform.blocks.BLOCK", 600)
     forced.setattr("pipelines.conform.usual.STRIDE", 2)
     forced.setattr("pipelines.conform.sniff.STRIDE", 2)
 
