@@ -52,6 +52,8 @@ _PARQUET = (
 _MEMORY = 600_000_000
 #: Rows at fault are held in memory, and so many are no oversight.
 _MOST_FAULTY = 1_000_000
+#: What DuckDB makes of Ctrl-C, depending on whether it or Python, which it has called, was at work.
+_INTERRUPTED = ("Query interrupted", "KeyboardInterrupt", "INTERRUPT Error")
 #: From here on it pays to ask for the meanings of usual texts first.
 _LARGE = 4 << 20
 
@@ -227,7 +229,11 @@ def _write(con: duckdb.DuckDBPyConnection, job: Job, query: str) -> tuple[int, p
     try:
         (written,) = one_row(con, f"COPY ({query}) TO {literal(str(job.target))} ({_PARQUET}, KV_METADATA {{{kept}}})")
         faulty = _explained(con, job, pa.concat_tables([_ASIDE.empty_table(), *aside]))
-    except duckdb.Error as error:
+    except (duckdb.Error, RuntimeError) as error:
+        if any(sign in str(error) for sign in _INTERRUPTED):
+            raise KeyboardInterrupt from error
+        if not isinstance(error, duckdb.Error):
+            raise
         if faulty_rows > most:
             raise _too_many(con, job, aside[0], faulty_rows) from error
         raise ConformError(

@@ -115,6 +115,16 @@ def test_a_file_of_nothing_but_faults_is_broken_off(
     assert "line 2" in str(caught.value)
 
 
+def test_ctrl_c_is_no_fault_of_the_publisher(run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scanning, "_LARGE", 0)
+    monkeypatch.setattr("pipelines.progress._SilentStep.advance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(_text(100, 4, odd=0.0), "caracteristiques-2019.csv")
+
+
 def test_a_file_read_in_blocks_keeps_its_lines(run: Callable[..., Conformed], monkeypatch: pytest.MonkeyPatch) -> None:
     text = _text(20_000, 7, odd=0.002).replace("\x7f", "")
     whole = _all(run(text, "caracteristiques-2019.csv"))
