@@ -98,7 +98,8 @@ class Blocks:
         ascent = self._ascents[segment.start] = _Ascent(segment.first_record)
         try:
             with segment.path.open("rb", buffering=0) as file:
-                for start, end in _ranges(file.fileno(), segment):
+                first = self._after_header(file.fileno()) if segment.line == 1 else segment.start
+                for start, end in _ranges(file.fileno(), first, segment.end):
                     table = self._read(desk, desk.load(file.fileno(), start, end))
                     if self._key:
                         ascent.go_on(table[f"whole_{self._key}"].chunk(0))
@@ -109,6 +110,14 @@ class Blocks:
         except Irregular as error:
             self.irregular = str(error)
             raise
+
+    def _after_header(self, file: int) -> int:
+        """Where the second line begins."""
+        head = os.pread(file, _LONGEST, 0)
+        end = head.find(b"\n")
+        if end < 0 or not self._record.fullmatch(head[:end].removeprefix(_BOM)):
+            raise Irregular("the header is no line of its own")
+        return end + 1
 
     def _read(self, desk: _Desk, block: memoryview) -> pa.Table:
         if block[:3] == _BOM:
@@ -160,17 +169,11 @@ class _Ascent:
             self.ends = (self.ends[0] if self.ends else int(found[0]), int(found[-1]))
 
 
-def _ranges(file: int, segment: Segment) -> Iterator[tuple[int, int]]:
-    """First byte and end of each block of ``segment``: whole lines, the header left out."""
-    start = segment.start
-    if segment.line == 1:
-        header = os.pread(file, _LONGEST, 0)
-        start = header.find(b"\n") + 1
-        if not start or header.count(b'"', 0, start) % 2:
-            raise Irregular("the header is no line")
-    while start < segment.end:
-        cut = min(start + BLOCK, segment.end)
-        if cut < segment.end:
+def _ranges(file: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """First byte and end of each block between ``start`` and ``end``: whole lines."""
+    while start < end:
+        cut = min(start + BLOCK, end)
+        if cut < end:
             tail = max(start, cut - _LONGEST)
             found = os.pread(file, cut - tail, tail).rfind(b"\n")
             if found < 0:

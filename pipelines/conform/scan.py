@@ -183,7 +183,7 @@ def _ascending_key(job: Job) -> str | None:
     for field in (fields[name] for name in job.match.table.primary_key if name in fields):
         sources, cast = field.sources_in(job.match.layout), field.cast_name_in(job.match.layout)
         numbered = cast in {"integer", "digits"} or (cast == "string" and digits_of(field.constraints.pattern))
-        if len(sources) == 1 and sources[0] in job.sniffed.header and numbered:
+        if len(sources) == 1 and sources[0] in job.sniffed.header and numbered and field.codes is None:
             return f"c{job.sniffed.header.index(sources[0])}"
     return None
 

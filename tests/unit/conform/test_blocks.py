@@ -150,8 +150,9 @@ def test_a_nul_byte_is_left_to_the_other_reader(tmp_path: Path) -> None:
         _read(Blocks(sniffed, [], None, lambda _: None), segments.segments_of(sniffed.path, 1))
 
 
-def test_a_header_of_two_lines_is_irregular(tmp_path: Path) -> None:
-    sniffed = _sniffed(tmp_path / "x.csv", '"a\n1;2";b;c\n1;2;3\n')
+@pytest.mark.parametrize("header", ['"a\n1;2";b;c', 'a;"b"c;d', '"a"x;"b";c', 'a";"\n";b;c'])
+def test_a_header_that_is_no_plain_line_is_irregular(header: str, tmp_path: Path) -> None:
+    sniffed = _sniffed(tmp_path / "x.csv", f"{header}\n1;2;3\n")
     with pytest.raises(Irregular, match="header"):
         _read(Blocks(sniffed, [], None, lambda _: None), segments.segments_of(sniffed.path, 1))
 
