@@ -1,4 +1,4 @@
-"""The cells of a regular text, read in blocks on all cores, with each record's number.
+"""The cells of a regular text, read in blocks on all cores.
 
 DuckDB's reader numbers records on one core only. A text in which every line is a record and every quote encloses a cell, as
 nearly all are, can be cut at any line end: there pyarrow's parser gives the same cells for less, and its casts make numbers of
@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from pipelines.conform.keys import Ascent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 BLOCK = 4 << 20
 _LONGEST = 64 << 10  # of a line, as a rule: the end of the last one in a block is looked for so far back
 _SLICE = 256 << 10  # with what is computed from it, it just stays in a core's cache
-_MOST_STRANGERS = 100_000
 _LF, _CR, _QUOTE = 10, 13, 34
 _BOM = b"\xef\xbb\xbf"  # pyarrow would take it out wherever a block begins with it
 _POINT = bytes.maketrans(b",", b".")
@@ -68,7 +69,7 @@ class Blocks:
         self.records = 0
         self._counting = Lock()
         self.irregular: str | None = None
-        self._ascents: dict[int, _Ascent] = {}
+        self._ascents: dict[int, Ascent] = {}
         separator = re.escape(sniffed.separator.encode())
         # DuckDB passes over blanks before a quote.
         cell = rb'(?:"(?:[^"\r\n]|"")*+"|(?!\s*")[^%b\r\n]*+)' % separator
@@ -95,7 +96,7 @@ class Blocks:
 
     def _batches(self, segment: Segment) -> Iterator[pa.RecordBatch]:
         desk = _Desk(BLOCK)
-        ascent = self._ascents[segment.start] = _Ascent(segment.first_record)
+        ascent = self._ascents[segment.start] = Ascent(segment.first_record)
         try:
             with segment.path.open("rb", buffering=0) as file:
                 first = self._after_header(file.fileno()) if segment.line == 1 else segment.start
@@ -146,27 +147,6 @@ class Blocks:
         for name, (source, cast) in self._numbers.items():
             table = table.append_column(name, cast(table[source].chunk(0)))
         return table
-
-
-class _Ascent:
-    """Whether numbers ascend from block to block, each once, and which records (from ``record`` on) have none."""
-
-    def __init__(self, record: int) -> None:
-        self.holds = True
-        self.ends: tuple[int, ...] = ()
-        self.strangers: list[int] = []
-        self._record = record
-
-    def go_on(self, numbers: pa.Int64Array) -> None:
-        """``numbers`` are those of the next records."""
-        if self.holds and numbers.null_count:
-            self.strangers += (np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False)) + self._record).tolist()
-        self._record += len(numbers)
-        found = numbers.drop_null().to_numpy()
-        if self.holds and len(found):
-            self.holds = bool((found[1:] > found[:-1]).all()) and not (self.ends and self.ends[-1] >= found[0])
-            self.holds &= len(self.strangers) <= _MOST_STRANGERS
-            self.ends = (self.ends[0] if self.ends else int(found[0]), int(found[-1]))
 
 
 def _ranges(file: int, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Keys that stand more than once in a Parquet file: found cheaply, because nearly no file has any."""
+"""Keys that stand more than once in a file: found cheaply, because nearly no file has any."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.contracts.shortcuts import digits_of
 from pipelines.lake.duck import column_list, literal, one_row
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    import pyarrow as pa
+
+    from pipelines.conform.match import Match
+    from pipelines.conform.sniff import Sniffed
+
+_MOST_STRANGERS = 100_000
 
 
 def any_doubled(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) -> bool:
@@ -31,3 +38,35 @@ def any_doubled(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) 
         filled += batch.num_rows
     numbers.sort()
     return bool((numbers[1:] == numbers[:-1]).any())
+
+
+def ascending_cell(match: Match, sniffed: Sniffed) -> str | None:
+    """A cell that tells rows apart by its number alone, if there is one: as a rule it ascends from row to row."""
+    fields = {field.name: field for field in match.table.fields}
+    for field in (fields[name] for name in match.table.primary_key if name in fields):
+        sources, cast = field.sources_in(match.layout), field.cast_name_in(match.layout)
+        numbered = cast in {"integer", "digits"} or (cast == "string" and digits_of(field.constraints.pattern))
+        if len(sources) == 1 and sources[0] in sniffed.header and numbered and field.codes is None:
+            return f"c{sniffed.header.index(sources[0])}"
+    return None
+
+
+class Ascent:
+    """Whether numbers ascend from block to block, each once, and which records (from ``record`` on) have none."""
+
+    def __init__(self, record: int) -> None:
+        self.holds = True
+        self.ends: tuple[int, ...] = ()
+        self.strangers: list[int] = []
+        self._record = record
+
+    def go_on(self, numbers: pa.Int64Array) -> None:
+        """``numbers`` are those of the next records."""
+        if self.holds and numbers.null_count:
+            self.strangers += (np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False)) + self._record).tolist()
+            self.holds = len(self.strangers) <= _MOST_STRANGERS
+        self._record += len(numbers)
+        found = numbers.drop_null().to_numpy()
+        if self.holds and len(found):
+            self.holds = bool((found[1:] > found[:-1]).all()) and not (self.ends and self.ends[-1] >= found[0])
+            self.ends = (self.ends[0] if self.ends else int(found[0]), int(found[-1]))

@@ -19,13 +19,12 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from pipelines.conform.blocks import Blocks, Irregular
 from pipelines.conform.clean import ASIDE, Statement
 from pipelines.conform.csv_sql import read_csv_sql
-from pipelines.conform.keys import any_doubled
+from pipelines.conform.keys import any_doubled, ascending_cell
 from pipelines.conform.query import explain_sql
 from pipelines.conform.reader import lines_of_records, refused_records
 from pipelines.conform.segments import segments_of
 from pipelines.conform.usual import Usual
 from pipelines.conform.written import FOUND, rewrite, take_doubles
-from pipelines.contracts.shortcuts import digits_of
 from pipelines.errors import ConformError
 from pipelines.lake.duck import connect, literal, one_row
 
@@ -147,7 +146,7 @@ def _in_blocks(con: duckdb.DuckDBPyConnection, job: Job) -> _Scanned:
     """
     usual = Usual(job.contract, job.match, job.sniffed, in_blocks=True)
     statement = Statement(con, job.contract, job.match, job.sniffed, usual)
-    blocks = Blocks(job.sniffed, usual.reals, _ascending_key(job), job.step.advance)
+    blocks = Blocks(job.sniffed, usual.reals, ascending_cell(job.match, job.sniffed), job.step.advance)
     usual.given = blocks.numbers
     threads = job.settings.duckdb_threads or os.cpu_count() or 1
     parts = segments_of(job.sniffed.path, threads, job.sniffed.marks)
@@ -175,17 +174,6 @@ def _in_blocks(con: duckdb.DuckDBPyConnection, job: Job) -> _Scanned:
         )
     apart = faulty["source_line"].to_numpy() - 1 - job.sniffed.offset
     return _Scanned(rows, rows, faulty, distinct=blocks.ascends(apart))
-
-
-def _ascending_key(job: Job) -> str | None:
-    """A cell that tells rows apart by its number alone, if there is one: as a rule it ascends from row to row."""
-    fields = {field.name: field for field in job.match.table.fields}
-    for field in (fields[name] for name in job.match.table.primary_key if name in fields):
-        sources, cast = field.sources_in(job.match.layout), field.cast_name_in(job.match.layout)
-        numbered = cast in {"integer", "digits"} or (cast == "string" and digits_of(field.constraints.pattern))
-        if len(sources) == 1 and sources[0] in job.sniffed.header and numbered and field.codes is None:
-            return f"c{job.sniffed.header.index(sources[0])}"
-    return None
 
 
 def _from_end_to_end(con: duckdb.DuckDBPyConnection, job: Job, usual: Usual | None) -> _Scanned:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.conform.keys import any_doubled
+from pipelines.conform.keys import Ascent, any_doubled
 
 _KEYS = st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=30)
 
@@ -52,3 +52,11 @@ def test_ascending_row_groups_may_come_in_any_order(tmp_path: Path, groups: list
 def test_a_key_of_two_columns_is_their_pair(tmp_path: Path) -> None:
     assert not _doubled(tmp_path, {"a": ["1", "1", "2"], "b": ["1", "2", "1"]}, 2)
     assert _doubled(tmp_path, {"a": ["1", "1", "1"], "b": ["1", "2", "1"]}, 2)
+
+
+def test_keys_without_numbers_are_given_up_and_not_hoarded() -> None:
+    ascent = Ascent(1)
+    for _ in range(5):
+        ascent.go_on(pa.nulls(60_000, pa.int64()))
+    assert not ascent.holds
+    assert len(ascent.strangers) == 120_000
