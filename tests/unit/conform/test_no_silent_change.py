@@ -215,6 +215,10 @@ def test_no_value_changes_silently(dress: Dress) -> None:
 @given(_TIDY)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_changes_silently_where_the_ways_of_large_files_are_taken(dress: Dress) -> None:
+    _check_as_large(dress)
+
+
+def _check_as_large(dress: Dress) -> None:
     with pytest.MonkeyPatch.context() as forced:
         _take_ways_of_large_files(forced)
         _check(dress)
@@ -238,6 +242,14 @@ def _take_ways_of_large_files(forced: pytest.MonkeyPatch) -> None:
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_changes_silently_in_ten_thousand_files(dress: Dress) -> None:
     _check(dress)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+@given(_TIDY)
+@settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_value_changes_silently_in_five_thousand_files_read_as_large(dress: Dress) -> None:
+    _check_as_large(dress)
 
 
 def test_the_reference_agrees_with_the_standard_library() -> None:
